@@ -1,0 +1,104 @@
+// YAML as our users write it, on yaml-cpp: read whole into a tree whose every node knows its place.
+//
+// Beyond yaml-cpp 0.7: merge keys (<<) are resolved, duplicate keys are refused, depth, size and alias expansion are
+// bounded, an alias reports the place where it is used, marks count from 1, plain scalars are typed as Go's yaml types
+// them (YAML 1.2 core schema with 1.1 booleans only where Go takes them). JSON is YAML too. Documents after the first
+// are an error. An immutable tree; safe from any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/result.h"
+
+namespace pipewarden::core {
+
+// A place in a configuration file; line and column count from 1, 0 where unknown.
+struct Location {
+  std::string file;
+  int line = 0;
+  int column = 0;
+  std::string ToString() const;  // file:line:column
+  auto operator<=>(const Location&) const = default;
+};
+
+// What is wrong with a configuration, all of it: readers add and go on. Shown sorted by place.
+class ConfigErrors {
+ public:
+  void Add(Location where, std::string message) { entries_.push_back({std::move(where), std::move(message)}); }
+  bool empty() const { return entries_.empty(); }
+  std::size_t size() const { return entries_.size(); }
+  // One line each, "file:line:column: message", sorted by place, doubles removed.
+  std::vector<std::string> Lines() const;
+  // All lines as one Error of code kInvalid.
+  Error ToError() const;
+
+ private:
+  struct Entry {
+    Location where;
+    std::string message;
+    auto operator<=>(const Entry&) const = default;
+  };
+  std::vector<Entry> entries_;
+};
+
+class YamlNode {
+ public:
+  enum class Kind { kNull, kScalar, kSequence, kMap };
+
+  Kind kind() const { return kind_; }
+  bool IsNull() const { return kind_ == Kind::kNull; }
+  bool IsScalar() const { return kind_ == Kind::kScalar; }
+  bool IsSequence() const { return kind_ == Kind::kSequence; }
+  bool IsMap() const { return kind_ == Kind::kMap; }
+  const Location& where() const { return where_; }
+
+  // Scalar: its text, and whether it was quoted or a block (then it is a string, whatever it looks like).
+  const std::string& text() const { return text_; }
+  bool quoted() const { return quoted_; }
+
+  // Sequence: its items. Map: its entries in the order of the file, merge keys resolved.
+  struct Entry;
+  const std::vector<YamlNode>& items() const { return items_; }
+  const std::vector<Entry>& entries() const { return entries_; }
+  // Map: the value of the key, or nullptr.
+  const YamlNode* Find(std::string_view key) const;
+
+  // "a string", "a list", "a map", "nothing", for messages.
+  std::string_view KindName() const;
+
+ private:
+  friend class YamlReader;
+  Kind kind_ = Kind::kNull;
+  Location where_;
+  std::string text_;
+  bool quoted_ = false;
+  std::vector<YamlNode> items_;
+  std::vector<Entry> entries_;
+};
+
+struct YamlNode::Entry {
+  std::string key;
+  Location key_where;
+  YamlNode value;
+};
+
+struct YamlLimits {
+  std::size_t max_bytes = 16U << 20U;
+  std::size_t max_depth = 100;
+  std::size_t max_nodes = 1'000'000;  // after alias expansion
+};
+
+// `file` is for messages only. The root of an empty document is a null node.
+Result<YamlNode> ParseYaml(std::string_view text, const std::string& file, const YamlLimits& limits = {});
+// kNotFound, kDenied and the like from reading the file; the message names it.
+Result<YamlNode> ReadYamlFile(const std::string& path, const YamlLimits& limits = {});
+
+// Replaces ${NAME} by the environment's value in all scalar values (never in keys); `$$` gives `$`. An unset variable is
+// an error at its place. For our own file only: rule files and alertmanager.yml use `$` for templates.
+void ExpandEnvironment(YamlNode& node, ConfigErrors& errors);
+
+}  // namespace pipewarden::core

@@ -1,0 +1,162 @@
+#include "core/model/labels.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace pipewarden::core {
+namespace {
+
+// Length of the UTF-8 sequence at the start of text, or 0 where it is none (overlong forms and surrogates are none).
+std::size_t Utf8SequenceLength(std::string_view text) {
+  auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  auto follows = [&](std::size_t i, unsigned lowest = 0x80, unsigned highest = 0xBF) {
+    return i < text.size() && byte(i) >= lowest && byte(i) <= highest;
+  };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
+  if (first >= 0xE0 && first <= 0xEF) {
+    const unsigned lowest = first == 0xE0 ? 0xA0 : 0x80;
+    const unsigned highest = first == 0xED ? 0x9F : 0xBF;
+    return follows(1, lowest, highest) && follows(2) ? 3 : 0;
+  }
+  if (first >= 0xF0 && first <= 0xF4) {
+    const unsigned lowest = first == 0xF0 ? 0x90 : 0x80;
+    const unsigned highest = first == 0xF4 ? 0x8F : 0xBF;
+    return follows(1, lowest, highest) && follows(2) && follows(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+bool IsNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool IsNameRest(char c) { return IsNameStart(c) || (c >= '0' && c <= '9'); }
+
+void AppendQuoted(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+      continue;
+    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  out += '"';
+}
+
+}  // namespace
+
+Labels::Labels(std::initializer_list<Label> labels) : Labels(std::vector<Label>(labels)) {}
+
+Labels::Labels(std::vector<Label> labels) : labels_(std::move(labels)) {
+  std::ranges::stable_sort(labels_, {}, &Label::name);
+  // Of equal names the last wins: unique() keeps the first of a run, so it runs over the reverse.
+  auto kept = std::unique(labels_.rbegin(), labels_.rend(),
+                          [](const Label& a, const Label& b) { return a.name == b.name; });
+  labels_.erase(labels_.begin(), kept.base());
+  std::erase_if(labels_, [](const Label& label) { return label.value.empty(); });
+}
+
+std::string_view Labels::Get(std::string_view name) const {
+  // Label sets are small: a linear walk over sorted names beats a binary search.
+  for (const Label& label : labels_)
+    if (label.name == name) return label.value;
+  return {};
+}
+
+void Labels::Set(std::string_view name, std::string_view value) {
+  auto at = std::ranges::lower_bound(labels_, name, {}, [](const Label& label) { return std::string_view(label.name); });
+  const bool present = at != labels_.end() && at->name == name;
+  if (value.empty()) {
+    if (present) labels_.erase(at);
+  } else if (present) {
+    at->value = value;
+  } else {
+    labels_.insert(at, Label{std::string(name), std::string(value)});
+  }
+}
+
+std::uint64_t Labels::Hash() const {
+  std::uint64_t hash = 0x9E3779B97F4A7C15U;
+  for (const Label& label : labels_) {
+    hash = (hash ^ std::hash<std::string>{}(label.name)) * 0x9FB21C651E98DF25U;
+    hash = (hash ^ (hash >> 29U) ^ std::hash<std::string>{}(label.value)) * 0xD6E8FEB86659FD93U;
+  }
+  return hash ^ (hash >> 32U);
+}
+
+std::uint64_t Labels::Fingerprint() const {
+  std::uint64_t hash = 14695981039346656037U;
+  auto add = [&](unsigned char byte) { hash = (hash ^ byte) * 1099511628211U; };
+  for (const Label& label : labels_) {
+    for (const char c : label.name) add(static_cast<unsigned char>(c));
+    add(0xFF);
+    for (const char c : label.value) add(static_cast<unsigned char>(c));
+    add(0xFF);
+  }
+  return hash;
+}
+
+std::string Labels::ToString() const {
+  const std::string_view metric = Get(kMetricName);
+  const bool plain = IsValidMetricName(metric);
+  std::string out(plain ? metric : "");
+  if (plain && labels_.size() == 1) return out;
+  out += '{';
+  bool first = true;
+  if (!metric.empty() && !plain) {
+    AppendQuoted(out, metric);
+    first = false;
+  }
+  for (const Label& label : labels_) {
+    if (label.name == kMetricName) continue;
+    if (!first) out += ", ";
+    first = false;
+    if (IsValidLabelName(label.name))
+      out += label.name;
+    else
+      AppendQuoted(out, label.name);
+    out += '=';
+    AppendQuoted(out, label.value);
+  }
+  return out += '}';
+}
+
+bool IsValidLabelName(std::string_view name) {
+  return !name.empty() && IsNameStart(name[0]) && std::ranges::all_of(name, IsNameRest);
+}
+
+bool IsValidMetricName(std::string_view name) {
+  return !name.empty() && (IsNameStart(name[0]) || name[0] == ':') &&
+         std::ranges::all_of(name, [](char c) { return IsNameRest(c) || c == ':'; });
+}
+
+bool IsValidUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = Utf8SequenceLength(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string ToValidUtf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  bool in_bad_run = false;
+  while (!text.empty()) {
+    const std::size_t length = Utf8SequenceLength(text);
+    if (length == 0) {
+      if (!in_bad_run) out += "\xEF\xBF\xBD";
+      in_bad_run = true;
+      text.remove_prefix(1);
+    } else {
+      in_bad_run = false;
+      out += text.substr(0, length);
+      text.remove_prefix(length);
+    }
+  }
+  return out;
+}
+
+}  // namespace pipewarden::core

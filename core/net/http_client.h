@@ -1,0 +1,104 @@
+// HTTP over libcurl's multi interface, driven by the loop: no thread of its own. Loop thread only.
+//
+// Times of a request add up over its redirects. Certificates are verified against the system's bundle unless said
+// otherwise; CURLOPT_CAPATH is null, because Debian's libcurl else reads every certificate anew for each connection
+// (19.5 ms of CPU).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/async/loop.h"
+#include "core/result.h"
+#include "core/secret.h"
+
+namespace pipewarden::core {
+
+struct TlsOptions {
+  std::string ca_file;      // PEM; "" is the system's bundle
+  std::string cert_file;    // client certificate and key, PEM
+  std::string key_file;
+  std::string server_name;  // for SNI and verification, where it is not the URL's host
+  bool insecure_skip_verify = false;
+};
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string url;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+
+  Duration timeout = std::chrono::seconds(30);  // for the whole request, redirects included
+  bool follow_redirects = true;
+  int max_redirects = 10;
+  std::size_t max_body_bytes = 10U << 20U;  // a longer answer is cut there and `truncated` is set
+
+  bool fresh_connection = false;  // neither reuse a connection nor leave one for reuse (probes)
+  std::string ip_protocol;        // "", "ip4" or "ip6"
+  std::string unix_socket;        // connect there, whatever the URL's host
+  TlsOptions tls;
+  std::string proxy_url;
+  std::string no_proxy;           // comma separated
+  bool proxy_from_environment = false;
+  std::string basic_username;
+  Secret basic_password;
+  Secret bearer_token;
+};
+
+struct HttpTimings {  // as blackbox_exporter's phases
+  Duration resolve{}, connect{}, tls{}, processing{}, transfer{};
+};
+
+struct TlsInfo {
+  std::string version;  // "TLS 1.3"
+  std::string cipher;
+  std::chrono::system_clock::time_point earliest_expiry{};  // of the certificates the server sent
+};
+
+struct HttpResponse {
+  int status = 0;
+  int version_major = 1, version_minor = 1;
+  std::vector<std::pair<std::string, std::string>> headers;  // names as sent; of the last response
+  std::string body;                                          // decoded (gzip)
+  bool truncated = false;
+  std::int64_t content_length = -1;  // of the header, -1 where absent
+  int redirects = 0;
+  std::string remote_ip;
+  std::string final_url;
+  HttpTimings timings;
+  std::optional<TlsInfo> tls;  // of the last connection
+
+  std::string_view Header(std::string_view name) const;  // case-insensitive; "" where absent
+};
+
+class HttpClient {
+ public:
+  explicit HttpClient(Loop& loop);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  // An answer with any status is a success here. kTimeout ("timed out after 5s while connecting"), kUnavailable (refused,
+  // reset, unknown host), kInvalid (bad URL), kDenied (certificate not trusted). Messages name the phase and never hold
+  // credentials of the URL. Cancelling the coroutine ends the request at once.
+  Task<Result<HttpResponse>> Do(HttpRequest request);
+
+  // SMTP and the like go through the same multi handle: takes a configured CURL easy handle (void*, as in curl/curl.h),
+  // runs it, gives its CURLcode as an Error's message or success. The handle stays the caller's.
+  Task<Result<void>> Perform(void* easy_handle, Duration timeout);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+// The URL without user, password and query values: for messages and logs.
+std::string UrlForDisplay(std::string_view url);
+
+}  // namespace pipewarden::core
