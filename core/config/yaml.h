@@ -67,6 +67,10 @@ class YamlNode {
   // Map: the value of the key, or nullptr.
   const YamlNode* Find(std::string_view key) const;
 
+  // The node's content as one line of text, places left out: equal texts are equal content. It is what reload compares
+  // (and what is stored with a run); it may hold secrets and is never shown.
+  std::string Canonical() const;
+
   // "a string", "a list", "a map", "nothing", for messages.
   std::string_view KindName() const;
 
