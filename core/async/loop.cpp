@@ -37,7 +37,19 @@ struct Loop::State {
   void WatchClockSteps();
   void ReadClockSteps(std::shared_ptr<asio::posix::stream_descriptor> fd);
   std::size_t RunTurns();
+  void NoteTurn(Duration took);
 };
+
+namespace {
+
+// CPU time of this thread: what a turn took where the time before it was spent asleep.
+Duration ThreadCpuTime() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+}  // namespace
 
 // A timer on the real-time clock far in the future, which the kernel cancels when that clock is set (timerfd_create(2),
 // TFD_TIMER_CANCEL_ON_SET): the one way to hear of clock steps and of waking from suspend.
@@ -66,10 +78,13 @@ std::size_t Loop::State::RunTurns() {
   for (;;) {
     const auto start = std::chrono::steady_clock::now();
     if (io.poll_one() == 0) return turns;
-    const Duration::rep took = (std::chrono::steady_clock::now() - start).count();
-    if (took > longest_turn.load(std::memory_order_relaxed)) longest_turn = took;
+    NoteTurn(std::chrono::steady_clock::now() - start);
     ++turns;
   }
+}
+
+void Loop::State::NoteTurn(Duration took) {
+  if (took.count() > longest_turn.load(std::memory_order_relaxed)) longest_turn = took.count();
 }
 
 Loop::Loop(Clock& clock, Logger logger, std::size_t pool_threads)
@@ -93,7 +108,9 @@ void Loop::Run() {
   while (!state_->io.stopped()) {
     state_->RunTurns();
     if (state_->io.stopped()) break;
-    state_->io.run_one();  // sleeps until something is ready; its turn is not timed, it includes the sleep
+    const Duration before = ThreadCpuTime();
+    state_->io.run_one();  // sleeps until something is ready, and runs it
+    state_->NoteTurn(ThreadCpuTime() - before);
   }
 }
 
