@@ -1,0 +1,83 @@
+#include "core/model/labels.h"
+
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include "core/model/matcher.h"
+
+namespace pipewarden::core {
+namespace {
+
+BOOST_AUTO_TEST_SUITE(labels)
+
+BOOST_AUTO_TEST_CASE(a_label_set_is_sorted_unique_and_without_empty_values) {
+  const Labels labels{{"b", "1"}, {"a", "2"}, {"b", "3"}, {"c", ""}};
+  BOOST_TEST(labels.ToString() == R"({a="2", b="3"})");
+  Labels changed = labels;
+  changed.Set("aa", "x");
+  changed.Remove("b");
+  BOOST_TEST(changed.ToString() == R"({a="2", aa="x"})");
+}
+
+BOOST_AUTO_TEST_CASE(the_fingerprint_is_alertmanagers) {
+  // As Alertmanager 0.25 answered for this alert.
+  const Labels labels{{"alertname", "foo"}, {"cluster", "c1"}, {"env", "prod"}, {"severity", "x"}};
+  BOOST_TEST(labels.Fingerprint() == 0xa440d2bebb8f29b5U);
+}
+
+BOOST_AUTO_TEST_CASE(the_metric_name_stands_in_front) {
+  BOOST_TEST((Labels{{"__name__", "up"}, {"job", "a\"\\\n"}}.ToString()) == R"(up{job="a\"\\\n"})");
+  BOOST_TEST((Labels{{"__name__", "up"}}.ToString()) == "up");
+  BOOST_TEST((Labels{{"__name__", "a.b"}, {"c.d", "e"}}.ToString()) == R"({"a.b", "c.d"="e"})");
+}
+
+struct Utf8Case {
+  std::string_view bytes;
+  std::string_view repaired;
+};
+std::ostream& operator<<(std::ostream& out, const Utf8Case& c) { return out << c.bytes; }
+const Utf8Case kUtf8[] = {{"plain", "plain"},
+                          {"\xC3\xA9", "\xC3\xA9"},
+                          {"a\xFFz", "a\xEF\xBF\xBDz"},
+                          {"\xC0\x80", "\xEF\xBF\xBD"},              // overlong
+                          {"\xED\xA0\x80", "\xEF\xBF\xBD"},          // a surrogate
+                          {"\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
+                          {"\xF4\x90\x80\x80", "\xEF\xBF\xBD"},      // beyond U+10FFFF
+                          {"x\xE2\x82", "x\xEF\xBF\xBD"}};           // cut short
+
+BOOST_DATA_TEST_CASE(utf8_is_told_and_repaired, boost::unit_test::data::make(kUtf8), c) {
+  BOOST_TEST(ToValidUtf8(c.bytes) == c.repaired);
+  BOOST_TEST(IsValidUtf8(c.bytes) == (c.bytes == c.repaired));
+}
+
+struct MatchCase {
+  MatchOp op;
+  const char* pattern;
+  std::string_view value;
+  bool matches;
+};
+std::ostream& operator<<(std::ostream& out, const MatchCase& c) {
+  return out << MatchOpText(c.op) << c.pattern << " on " << c.value;
+}
+const MatchCase kMatches[] = {{MatchOp::kEqual, "a", "a", true},        {MatchOp::kNotEqual, "a", "", true},
+                              {MatchOp::kRegex, "a|b", "b", true},      {MatchOp::kRegex, "a|b", "ab", false},
+                              {MatchOp::kRegex, "a.b", "a\nb", true},   {MatchOp::kRegex, "", "", true},
+                              {MatchOp::kNotRegex, "a.*", "abc", false}, {MatchOp::kNotRegex, ".+", "", true}};
+
+BOOST_DATA_TEST_CASE(matchers_are_anchored, boost::unit_test::data::make(kMatches), c) {
+  const auto matcher = Matcher::Make("l", c.op, c.pattern);
+  BOOST_REQUIRE(matcher.has_value());
+  BOOST_TEST(matcher->Matches(c.value) == c.matches);
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_regex_is_told_as_written) {
+  const auto matcher = Matcher::Make("l", MatchOp::kRegex, "a(");
+  BOOST_REQUIRE(!matcher.has_value());
+  BOOST_TEST(matcher.error().message.find("^(?s:") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace pipewarden::core
