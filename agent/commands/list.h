@@ -1,0 +1,21 @@
+// All commands, in the order of --help. A command is one file agent/commands/<name>.cpp and one line here.
+#pragma once
+
+#include <span>
+
+#include "agent/commands/command.h"
+
+#define PIPEWARDEN_COMMANDS(X) \
+  X(Probe)                     \
+  X(Query)                     \
+  X(Pipeline)
+
+namespace pipewarden::agent {
+
+#define PIPEWARDEN_DECLARE_COMMAND(Name) extern const Command k##Name##Command;
+PIPEWARDEN_COMMANDS(PIPEWARDEN_DECLARE_COMMAND)
+#undef PIPEWARDEN_DECLARE_COMMAND
+
+std::span<const Command* const> Commands();
+
+}  // namespace pipewarden::agent
