@@ -9,18 +9,18 @@
 //   Options options = ReadOptions(node, kOptions, "probe", errors);
 //   options.Text("url"); options.Int("min_live"); options.Secret("password");
 //
-// ReadOptions never fails: what is wrong goes to `errors` with its place and a remedy, and the default stands in, so that
-// all mistakes of a file are found in one go.
+// ReadOptions never fails: what is wrong goes to `errors` with its place and a remedy, and the default stands in, so
+// that all mistakes of a file are found in one go.
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <map>
-#include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/config/yaml.h"
@@ -35,14 +35,14 @@ enum class OptionType {
   kInt,
   kFloat,
   kDuration,    // Prometheus syntax: 15s, 1h30m
-  kBytes,       // 512MB, 10KiB, 1024
+  kBytes,       // 1024, 10KiB, 1.5GB; as in Prometheus KB and KiB are both 1024 bytes
   kEnum,        // one of `choices`
   kRegex,       // RE2
   kUrl,         // http:// or https://
   kPath,        // a file or folder; relative ones are taken from the configuration file's folder
   kSecret,      // text, or <name>_file: a file that holds it (re-read at each reload); never shown
   kStringList,  // [a, b], or a single string
-  kStringMap,   // {a: b}
+  kStringMap,   // {a: b}; values as text
   kTimeZone,    // IANA name, UTC or Local
   kNode,        // any YAML; the reader takes it from Node()
 };
@@ -50,9 +50,9 @@ enum class OptionType {
 struct Option {
   std::string_view name;
   OptionType type = OptionType::kString;
-  std::string_view default_text = {};  // as written in YAML; empty: no default (Has() is false)
+  std::string_view default_text = {};  // as written in YAML ("[a, b]" for a list); empty: no default (Has() is false)
   bool required = false;
-  std::string_view unit = {};          // for the reference
+  std::string_view unit = {};                             // for the reference
   double min = -std::numeric_limits<double>::infinity();  // kInt, kFloat; kDuration in seconds; kBytes in bytes
   double max = std::numeric_limits<double>::infinity();
   std::span<const std::string_view> choices = {};
@@ -64,8 +64,8 @@ using OptionTable = std::span<const Option>;
 // What was read. Getters take a name of the table and its type; another name or type is our own error and aborts.
 class Options {
  public:
-  bool Has(std::string_view name) const;    // given in the file, or with a default
-  bool Given(std::string_view name) const;  // given in the file
+  bool Has(std::string_view name) const;          // given in the file, or with a default
+  bool Given(std::string_view name) const;        // given in the file
   std::string Text(std::string_view name) const;  // kString kEnum kRegex kUrl kPath kTimeZone; "" where absent
   bool Bool(std::string_view name) const;
   std::int64_t Int(std::string_view name) const;
@@ -79,6 +79,8 @@ class Options {
   // The place of the option's value, or of the whole map where it is not given: for errors of the kind's own checks.
   Location Where(std::string_view name) const;
   const Location& where() const { return where_; }
+  // What reload compares: the node's Canonical() and what its secret files hold. Never shown. Good as long as the node.
+  std::string Identity() const;
 
  private:
   friend class OptionReader;
@@ -90,16 +92,18 @@ class Options {
     const YamlNode* node = nullptr;
     Location where;
     bool given = false;
+    bool from_file = false;  // a secret that was read from <name>_file
     OptionType type = OptionType::kString;
   };
-  const Value* Get(std::string_view name) const;
+  const Value* Get(std::string_view name, std::initializer_list<OptionType> types) const;
   std::map<std::string, Value, std::less<>> values_;
-  std::vector<std::string> absent_;  // known, neither given nor with a default
+  std::vector<std::pair<std::string, OptionType>> absent_;  // known, neither given nor with a default
+  const YamlNode* node_ = nullptr;
   Location where_;
 };
 
-// `what` names the thing in messages: "unknown key 'intervall' in probe 'datanodes' (did you mean 'interval'?)". Several
-// tables may apply to one map (what all probes take, and what the kind takes).
+// `what` names the thing in messages: "unknown key 'intervall' in probe 'datanodes' (did you mean 'interval'?)".
+// Several tables may apply to one map (what all probes take, and what the kind takes).
 Options ReadOptions(const YamlNode& node, std::span<const OptionTable> tables, std::string_view what,
                     ConfigErrors& errors);
 inline Options ReadOptions(const YamlNode& node, OptionTable table, std::string_view what, ConfigErrors& errors) {
@@ -107,7 +111,8 @@ inline Options ReadOptions(const YamlNode& node, OptionTable table, std::string_
   return ReadOptions(node, tables, what, errors);
 }
 
-// The nearest of `known` to a mistyped word, or "" where none is near (Levenshtein distance at most 2, or a third of it).
+// The nearest of `known` to a mistyped word, or "" where none is near (Levenshtein distance at most 2, or a third of
+// it).
 std::string Nearest(std::string_view word, std::span<const std::string_view> known);
 // " (did you mean 'interval'?)" or "".
 std::string DidYouMean(std::string_view word, std::span<const std::string_view> known);

@@ -6,7 +6,9 @@
 // are an error. An immutable tree; safe from any thread.
 #pragma once
 
-#include <memory>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,6 +61,14 @@ class YamlNode {
   // Scalar: its text, and whether it was quoted or a block (then it is a string, whatever it looks like).
   const std::string& text() const { return text_; }
   bool quoted() const { return quoted_; }
+  // What Go's yaml.v3 takes the scalar for: 0x1F and 1_000 are integers, 08 and 1e3 floats, yes and on strings.
+  enum class ScalarType { kString, kBool, kInt, kFloat };
+  ScalarType scalar_type() const;
+  // The scalar as Go's yaml.v3 decodes it into a field of that type; nullopt where it refuses (a quoted number is a
+  // string). AsBool takes yes, no, on, off too; AsInt takes 1e3 and 08, not 1.5; AsFloat takes integers, .inf and .nan.
+  std::optional<bool> AsBool() const;
+  std::optional<std::int64_t> AsInt() const;
+  std::optional<double> AsFloat() const;
 
   // Sequence: its items. Map: its entries in the order of the file, merge keys resolved.
   struct Entry;
@@ -67,8 +77,9 @@ class YamlNode {
   // Map: the value of the key, or nullptr.
   const YamlNode* Find(std::string_view key) const;
 
-  // The node's content as one line of text, places left out: equal texts are equal content. It is what reload compares
-  // (and what is stored with a run); it may hold secrets and is never shown.
+  // The node's content as one line of JSON, places left out: equal texts are equal content. It is what reload compares
+  // (and what is stored with a run); it may hold secrets and is never shown. Maps keep the file's order; what JSON
+  // cannot say (.inf, integers beyond 64 bits) is written as in the file.
   std::string Canonical() const;
 
   // "a string", "a list", "a map", "nothing", for messages.
@@ -76,6 +87,8 @@ class YamlNode {
 
  private:
   friend class YamlReader;
+  friend void ExpandEnvironment(YamlNode& node, ConfigErrors& errors);
+  void AppendCanonical(std::string& out) const;
   Kind kind_ = Kind::kNull;
   Location where_;
   std::string text_;
@@ -96,13 +109,22 @@ struct YamlLimits {
   std::size_t max_nodes = 1'000'000;  // after alias expansion
 };
 
-// `file` is for messages only. The root of an empty document is a null node.
+// `file` is for messages only. The root of an empty document is a null node. What is wrong goes to `errors`; nullopt
+// where nothing can be read (a syntax error, a bound). With duplicate keys and bad merges the tree is given all the
+// same (the first of two equal keys stands), so that the rest can be checked in one go.
+std::optional<YamlNode> ParseYaml(std::string_view text, const std::string& file, ConfigErrors& errors,
+                                  const YamlLimits& limits = {});
+// kInvalid, all mistakes in its message, a line each.
 Result<YamlNode> ParseYaml(std::string_view text, const std::string& file, const YamlLimits& limits = {});
+// As ParseYaml, from a file; one that cannot be read is a mistake among `errors`, without a place.
+std::optional<YamlNode> ReadYamlFile(const std::string& path, ConfigErrors& errors, const YamlLimits& limits = {});
 // kNotFound, kDenied and the like from reading the file; the message names it.
 Result<YamlNode> ReadYamlFile(const std::string& path, const YamlLimits& limits = {});
 
-// Replaces ${NAME} by the environment's value in all scalar values (never in keys); `$$` gives `$`. An unset variable is
-// an error at its place. For our own file only: rule files and alertmanager.yml use `$` for templates.
+// Replaces ${NAME} by the environment's value in all scalar values (never in keys); `$$` gives `$`, any other `$`
+// stays. An unset variable is an error at its place. A quoted value that held a variable is typed anew: port: "${PORT}"
+// may be a number (a flow map needs the quotes). For our own file only: rule files and alertmanager.yml use `$` for
+// templates.
 void ExpandEnvironment(YamlNode& node, ConfigErrors& errors);
 
 }  // namespace pipewarden::core
