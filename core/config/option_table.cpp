@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <re2/re2.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "core/time/civil_time.h"
 #include "core/time/duration.h"
 
 namespace pipewarden::core {
@@ -119,13 +119,6 @@ std::string UrlFault(std::string_view text) {
       std::atoi(std::string(port).c_str()) > 65535)
     return "its port " + Quote(port) + " is no number up to 65535";
   return "";
-}
-
-bool IsTimeZone(const std::string& name) {
-  if (name == "UTC" || name == "Local") return true;
-  if (name.empty() || name[0] == '/' || name.find("..") != std::string::npos) return false;
-  struct stat info{};
-  return ::stat(("/usr/share/zoneinfo/" + name).c_str(), &info) == 0 && S_ISREG(info.st_mode);
 }
 
 // A secret's file, at most 64 KiB, without the newline at its end.
@@ -340,7 +333,7 @@ class OptionReader {
         value.text = FromFolderOf(node.where(), value.text);
         return true;
       case OptionType::kTimeZone:
-        if (IsTimeZone(value.text)) return true;
+        if (TimeZone::Find(value.text)) return true;
         return Bad(option, node,
                    "is " + Quote(value.text) + ", which is no time zone of this machine (write for example " +
                        "UTC, Local or Europe/Berlin; the package tzdata holds them)");
