@@ -1,12 +1,12 @@
-// Child processes by posix_spawn (never fork: with 500 MB resident it drops to 70 starts a second), waited for by pidfd
-// on the loop, ended by SIGTERM to the process group, then SIGKILL. Loop thread only.
+// Child processes by posix_spawn (never fork: with 500 MB resident it drops to 70 starts a second), waited for by
+// pidfd_open(2) on the loop, ended by SIGTERM to the process group, then SIGKILL. Loop thread only.
 #pragma once
 
 #include <sys/types.h>
 
-#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/async/loop.h"
@@ -15,35 +15,42 @@
 namespace pipewarden::core {
 
 struct ProcessSpec {
-  std::vector<std::string> argv;  // argv[0] is looked up in PATH unless it holds a slash
-  std::vector<std::string> env;   // NAME=value, the whole environment
-  std::string cwd;                // "" is the agent's
+  // argv[0] without a slash is looked up in the PATH of `env`, or the agent's own where `env` has none. A script
+  // without a #! line runs by /bin/sh, as from a shell or cron.
+  std::vector<std::string> argv;
+  std::vector<std::string> env;  // NAME=value, the whole environment
+  std::string cwd;               // "" is the agent's
   // Descriptors that become 0, 1, 2 of the child; -1 is /dev/null. `inherit` are passed on under their own numbers
-  // (they must be above 2); all others are closed in the child.
+  // (they must be above 2); all others are closed in the child. They stay the caller's.
   int stdin_fd = -1, stdout_fd = -1, stderr_fd = -1;
   std::vector<int> inherit;
 };
 
 struct ExitStatus {
-  int code = 0;      // exit code, where signal is 0
-  int signal = 0;    // the signal that ended it
+  int code = 0;    // exit code, where signal is 0
+  int signal = 0;  // the signal that ended it
   bool Succeeded() const { return code == 0 && signal == 0; }
   std::string ToString() const;  // "exit code 3", "killed by SIGKILL"
 };
 
 class ChildProcess {
  public:
-  // The child leads a process group of its own. kNotFound, kDenied, kLimit (no processes left), kInvalid (cwd).
+  // The child leads a process group of its own. kNotFound, kDenied, kLimit (no processes left), kInvalid (cwd, argv).
   // The agent's raised descriptor limit is put back and blocked signals and SIGPIPE are reset in the child.
   static Result<ChildProcess> Spawn(Loop& loop, const ProcessSpec& spec);
   ChildProcess(ChildProcess&&) noexcept;
   ChildProcess& operator=(ChildProcess&&) noexcept;
-  ~ChildProcess();  // a child not waited for is killed (SIGKILL to its group) and reaped
+  ~ChildProcess();  // a child that still runs is killed (SIGKILL to its group), and reaped when it has gone
 
   pid_t pid() const;
-  void SignalGroup(int signal) const;
-  Task<ExitStatus> Wait();                      // cancellable; then the child runs on
-  Task<ExitStatus> Terminate(Duration grace);   // SIGTERM (and SIGCONT) to the group, SIGKILL after `grace`
+  bool running() const;
+  void SignalGroup(int signal) const;  // nothing once the child has ended: its number may be another's
+  // Until the child has ended; any number may wait. Cancellable; then the child runs on.
+  Task<ExitStatus> Wait();
+  // SIGTERM (and SIGCONT) to the group; what is left of the group when the child has ended gets SIGKILL.
+  void RequestEnd();
+  // RequestEnd, and SIGKILL to the group after `grace`. Cancellable: that SIGKILL is then not sent.
+  Task<ExitStatus> Terminate(Duration grace);
 
  private:
   struct State;
@@ -53,12 +60,17 @@ class ChildProcess {
 
 struct CommandOutput {
   ExitStatus status;
-  std::string output;  // stdout and stderr together, as they came
-  bool truncated = false;
+  std::string output;      // stdout and stderr together, as they came; the last `max_output` bytes of it
+  bool truncated = false;  // there was more before
 };
 
+// The last line of an output that is not blank, without control characters, at most `max_bytes` long: for messages.
+std::string LastLine(std::string_view output, std::size_t max_bytes = 200);
+
 // Runs a command to its end: at most `timeout` (then Terminate(2s) and kTimeout, the message with the output's last
-// line), at most `max_output` bytes kept, the rest read and dropped. The end is the process' exit, not end of file.
+// line), at most `max_output` bytes kept, the rest read and dropped. The end is the process' exit, not end of file: a
+// grandchild that holds the output open delays nothing. `spec`'s stdout and stderr are replaced. Cancelled, the group
+// is killed. A command runs in real time: a jumping clock stands still meanwhile, and `timeout` is real.
 Task<Result<CommandOutput>> RunCommand(Loop& loop, ProcessSpec spec, Duration timeout, std::size_t max_output);
 
 // The soft descriptor limit is raised to the hard one for the agent; children get the old one back (see Spawn).

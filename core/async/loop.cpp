@@ -112,6 +112,7 @@ void Loop::Run() {
     state_->io.run_one();  // sleeps until something is ready, and runs it
     state_->NoteTurn(ThreadCpuTime() - before);
   }
+  state_->io.restart();  // so that Run may be called again
 }
 
 void Loop::Stop() { state_->io.stop(); }

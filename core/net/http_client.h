@@ -2,7 +2,8 @@
 //
 // Times of a request add up over its redirects. Certificates are verified against the system's bundle unless said
 // otherwise; CURLOPT_CAPATH is null, because Debian's libcurl else reads every certificate anew for each connection
-// (19.5 ms of CPU).
+// (19.5 ms of CPU). Redirects are followed here, not by libcurl, so that each hop's phases are known; credentials go to
+// the first host, port and scheme only. Answers come in real time: a jumping clock stands still during a request.
 #pragma once
 
 #include <chrono>
@@ -21,8 +22,8 @@
 namespace pipewarden::core {
 
 struct TlsOptions {
-  std::string ca_file;      // PEM; "" is the system's bundle
-  std::string cert_file;    // client certificate and key, PEM
+  std::string ca_file;    // PEM; "" is the system's bundle
+  std::string cert_file;  // client certificate and key, PEM
   std::string key_file;
   std::string server_name;  // for SNI and verification, where it is not the URL's host
   bool insecure_skip_verify = false;
@@ -37,15 +38,16 @@ struct HttpRequest {
   Duration timeout = std::chrono::seconds(30);  // for the whole request, redirects included
   bool follow_redirects = true;
   int max_redirects = 10;
-  std::size_t max_body_bytes = 10U << 20U;  // a longer answer is cut there and `truncated` is set
+  std::size_t max_body_bytes =
+      10U << 20U;  // a longer answer is cut there and `truncated` is set (bytes after decoding)
 
   bool fresh_connection = false;  // neither reuse a connection nor leave one for reuse (probes)
   std::string ip_protocol;        // "", "ip4" or "ip6"
   std::string unix_socket;        // connect there, whatever the URL's host
   TlsOptions tls;
-  std::string proxy_url;
-  std::string no_proxy;           // comma separated
-  bool proxy_from_environment = false;
+  std::string proxy_url;                // http, https, socks4, socks4a, socks5 or socks5h; may hold user and password
+  std::string no_proxy;                 // comma separated
+  bool proxy_from_environment = false;  // http_proxy, https_proxy, all_proxy, no_proxy
   std::string basic_username;
   Secret basic_password;
   Secret bearer_token;
@@ -58,7 +60,11 @@ struct HttpTimings {  // as blackbox_exporter's phases
 struct TlsInfo {
   std::string version;  // "TLS 1.3"
   std::string cipher;
-  std::chrono::system_clock::time_point earliest_expiry{};  // of the certificates the server sent
+  WallTime earliest_expiry{};        // of the certificates the server sent
+  WallTime verified_chain_expiry{};  // of the chain that was verified; zero where none was
+  std::string subject, issuer;       // of the server's certificate, RFC 2253
+  std::string fingerprint_sha256;    // lower-case hex
+  std::string alternative_names;     // DNS names and addresses, comma separated
 };
 
 struct HttpResponse {
@@ -68,6 +74,7 @@ struct HttpResponse {
   std::string body;                                          // decoded (gzip)
   bool truncated = false;
   std::int64_t content_length = -1;  // of the header, -1 where absent
+  std::int64_t wire_body_bytes = 0;  // as received, before decoding
   int redirects = 0;
   std::string remote_ip;
   std::string final_url;
@@ -84,13 +91,16 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  // An answer with any status is a success here. kTimeout ("timed out after 5s while connecting"), kUnavailable (refused,
-  // reset, unknown host), kInvalid (bad URL), kDenied (certificate not trusted). Messages name the phase and never hold
-  // credentials of the URL. Cancelling the coroutine ends the request at once.
-  Task<Result<HttpResponse>> Do(HttpRequest request);
+  // An answer with any status is a success here, also a redirect where max_redirects are behind it (see `redirects`).
+  // kTimeout ("timed out after 5s while connecting to example.org:80"), kUnavailable (refused, reset, unknown host, no
+  // HTTP), kInvalid (bad URL, header or file), kDenied (certificate not trusted). Messages name the phase and never
+  // hold credentials. Cancelling the coroutine ends the request at once. `partial`, where given, receives what was
+  // known when the request failed (timings, remote_ip, tls, redirects); it must outlive the coroutine.
+  Task<Result<HttpResponse>> Do(HttpRequest request, HttpResponse* partial = nullptr);
 
   // SMTP and the like go through the same multi handle: takes a configured CURL easy handle (void*, as in curl/curl.h),
-  // runs it, gives its CURLcode as an Error's message or success. The handle stays the caller's.
+  // runs it, gives its CURLcode as an Error's message or success. The handle stays the caller's; its CURLOPT_PRIVATE,
+  // CURLOPT_ERRORBUFFER, CURLOPT_TIMEOUT_MS and CURLOPT_NOSIGNAL are set here. kDenied: login refused.
   Task<Result<void>> Perform(void* easy_handle, Duration timeout);
 
  private:
@@ -98,7 +108,7 @@ class HttpClient {
   std::shared_ptr<State> state_;
 };
 
-// The URL without user, password and query values: for messages and logs.
+// The URL without user, password and query values ("http://host/path?qry=..."): for messages and logs.
 std::string UrlForDisplay(std::string_view url);
 
 }  // namespace pipewarden::core
