@@ -1,0 +1,107 @@
+// The head: every series that has samples within retention, with its labels, and the samples of the last hours.
+//
+// What a series costs in memory is what bounds how many one node can hold, so labels are pairs of symbols, chunks are
+// single allocations, and label sets as strings are made only for what queries ask for (Storage keeps those).
+//
+// Samples of a series ascend in time. A chunk never spans two windows (kWindowMs, aligned to the epoch), so that a
+// window can be sealed into a segment as whole chunks.
+//
+// Not thread-safe: Storage's lock covers it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/model/labels.h"
+#include "core/model/sample.h"
+#include "rules/promql/queryable.h"
+#include "rules/storage/chunk.h"
+#include "rules/storage/label_index.h"
+#include "rules/storage/symbol_table.h"
+
+namespace pipewarden::rules {
+
+inline constexpr core::TimestampMs kWindowMs = 2LL * 60 * 60 * 1000;
+// The start of the window that holds the time.
+constexpr core::TimestampMs WindowStart(core::TimestampMs time) {
+  const core::TimestampMs rest = time % kWindowMs;
+  return time - (rest < 0 ? rest + kWindowMs : rest);
+}
+
+struct MemSeries {
+  std::unique_ptr<SymbolPair[]> labels;  // sorted by name, as core::Labels is
+  std::uint32_t label_count = 0;
+  std::uint32_t hash = 0;
+  ChunkWriter open;
+  std::vector<Chunk> closed;  // ascending, all before `open`
+
+  std::span<const SymbolPair> label_span() const { return {labels.get(), label_count}; }
+  core::TimestampMs last_time() const { return open.last_time(); }
+};
+
+class Head {
+ public:
+  Head() : index_(symbols_) {}
+  Head(const Head&) = delete;
+  Head& operator=(const Head&) = delete;
+
+  std::optional<SeriesRef> Find(const core::Labels& labels) const;
+  // A new series. REQUIRES: Find(labels) finds none.
+  SeriesRef Create(const core::Labels& labels);
+  // A series read back from a checkpoint or log. False where the reference or the labels are another series' already.
+  bool Restore(SeriesRef ref, const core::Labels& labels);
+  // Appends a chunk read back; false where it does not follow what the series has.
+  bool RestoreChunk(SeriesRef ref, Chunk chunk);
+
+  const MemSeries* Get(SeriesRef ref) const { return ref < series_.size() ? series_[ref].get() : nullptr; }
+  MemSeries* Get(SeriesRef ref) { return ref < series_.size() ? series_[ref].get() : nullptr; }
+  core::Labels LabelsOf(SeriesRef ref) const;
+
+  // False where the time is not after the series' newest sample. REQUIRES: the series exists.
+  bool Append(SeriesRef ref, core::TimestampMs time, double value);
+  // Appends the samples in [from, to] to `out`.
+  void Read(const MemSeries& series, core::TimestampMs from, core::TimestampMs to, promql::SampleColumns& out) const;
+
+  std::vector<SeriesRef> Select(std::span<const core::Matcher> matchers) const;
+  const LabelIndex& index() const { return index_; }
+
+  // The time of the oldest sample in memory; nullopt where there is none.
+  std::optional<core::TimestampMs> OldestTime() const;
+  // Closes open chunks all of whose samples are before the time, so that closed chunks hold all that is before it.
+  // REQUIRES: the time is a window's start.
+  void CloseBefore(core::TimestampMs time);
+  // Drops the closed chunks that end before the time.
+  void DropBefore(core::TimestampMs time);
+  // Removes the series without samples in memory whose newest sample is before the time (they have none on disk
+  // either). Returns how many.
+  std::size_t RemoveSeriesBefore(core::TimestampMs time);
+
+  // Every series, in order of references.
+  template <class Visit>
+  void ForEach(Visit&& visit) const {
+    for (SeriesRef ref = 0; ref < series_.size(); ++ref)
+      if (series_[ref]) visit(ref, *series_[ref]);
+  }
+  std::size_t size() const { return index_.size(); }
+  SeriesRef next_ref() const { return static_cast<SeriesRef>(series_.size()); }
+  void ReserveRefs(SeriesRef next);  // no new series gets a reference below
+  std::size_t MemoryBytes() const;
+
+ private:
+  void Insert(SeriesRef ref, const core::Labels& labels);
+  void Rehash(std::size_t buckets);
+  bool SameLabels(const MemSeries& series, const core::Labels& labels) const;
+
+  SymbolTable symbols_;
+  LabelIndex index_;
+  std::vector<std::unique_ptr<MemSeries>> series_;  // by reference
+  std::vector<std::uint32_t> buckets_;              // by labels: reference + 1; 0: empty; linear probing
+  core::TimestampMs oldest_ = ChunkWriter::kNever;  // a lower bound of the samples' times; kNever: none
+};
+
+}  // namespace pipewarden::rules

@@ -1,0 +1,145 @@
+// The storage's read side: queriers and the series they select. Nothing is copied when a selection is made but each
+// series' newest sample; samples are decoded when they are asked for, under the head's lock for a series at a time.
+// What was appended after the querier was opened stays hidden by its time.
+#include <algorithm>
+#include <set>
+
+#include "rules/storage/storage.h"
+
+namespace pipewarden::rules {
+namespace {
+
+constexpr std::size_t kMaxCachedLabels = 50'000;
+
+}  // namespace
+
+promql::LabelsPtr Storage::LabelsFor(SeriesRef ref) const {
+  const core::MutexLock lock(labels_mutex_);
+  if (labels_.size() >= kMaxCachedLabels) labels_.clear();
+  promql::LabelsPtr& cached = labels_[ref];
+  if (!cached) cached = std::make_shared<const core::Labels>(head_.LabelsOf(ref));
+  return cached;
+}
+
+class StorageSeriesSet final : public promql::SeriesSet {
+ public:
+  struct Entry {
+    SeriesRef ref = 0;
+    promql::LabelsPtr labels;
+    core::Sample last;
+    bool last_known = false;  // its newest sample is in memory
+  };
+
+  StorageSeriesSet(const Storage& storage, core::TimestampMs visible_until, std::vector<Entry> entries)
+      : storage_(storage), visible_until_(visible_until), entries_(std::move(entries)) {}
+
+  std::size_t size() const override { return entries_.size(); }
+  const promql::LabelsPtr& labels(std::size_t index) const override { return entries_[index].labels; }
+
+  core::Result<void> Read(std::size_t index, core::TimestampMs from, core::TimestampMs to,
+                          promql::SampleColumns& out) const override {
+    to = std::min(to, visible_until_);
+    if (from > to) return {};
+    const SeriesRef ref = entries_[index].ref;
+    std::shared_ptr<const Storage::Segments> segments;
+    promql::SampleColumns in_head;
+    {
+      // Head and segments are looked at under one lock: samples wander from the one to the other.
+      const ReaderLock lock(storage_.mutex_);
+      const bool sealed = !storage_.segments_->empty() && storage_.segments_->back()->end() > from;
+      if (sealed) segments = storage_.segments_;
+      if (const MemSeries* series = storage_.head_.Get(ref))
+        storage_.head_.Read(*series, from, to, sealed ? in_head : out);
+    }
+    if (!segments) return {};
+    const auto first = std::ranges::upper_bound(*segments, from, {}, [](const auto& s) { return s->end(); });
+    for (auto segment = first; segment != segments->end() && (*segment)->start() <= to; ++segment) {
+      // A damaged segment counts as absent: Maintain sets it aside and tells.
+      auto read = (*segment)->Read(ref, from, to, storage_.cache_, out);
+      if (!read && read.error().code != core::ErrorCode::kCorrupt) return read;
+    }
+    out.times.insert(out.times.end(), in_head.times.begin(), in_head.times.end());
+    out.values.insert(out.values.end(), in_head.values.begin(), in_head.values.end());
+    return {};
+  }
+
+  core::Result<void> ReadLast(std::size_t index, core::TimestampMs from, core::TimestampMs to,
+                              promql::SampleColumns& out) const override {
+    const Entry& entry = entries_[index];
+    if (entry.last.time < from) return {};
+    if (entry.last_known && entry.last.time <= std::min(to, visible_until_)) {
+      out.Add(entry.last.time, entry.last.value);
+      return {};
+    }
+    promql::SampleColumns all;
+    auto read = Read(index, from, to, all);
+    if (read && !all.empty()) out.Add(all.times.back(), all.values.back());
+    return read;
+  }
+
+ private:
+  const Storage& storage_;
+  const core::TimestampMs visible_until_;
+  const std::vector<Entry> entries_;
+};
+
+class StorageQuerier final : public promql::Querier {
+ public:
+  explicit StorageQuerier(const Storage& storage) : storage_(storage), visible_until_(storage.newest_time()) {}
+
+  core::Result<std::unique_ptr<promql::SeriesSet>> Select(const promql::SelectHints& hints,
+                                                          std::span<const core::Matcher> matchers) override {
+    std::vector<StorageSeriesSet::Entry> entries;
+    {
+      const ReaderLock lock(storage_.mutex_);
+      const std::vector<SeriesRef> refs = storage_.head_.Select(matchers);
+      entries.reserve(refs.size());
+      for (const SeriesRef ref : refs) {
+        if (hints.limit != 0 && entries.size() >= hints.limit) break;
+        const MemSeries& series = *storage_.head_.Get(ref);
+        if (series.last_time() < hints.from) continue;
+        entries.push_back({ref,
+                           storage_.LabelsFor(ref),
+                           {series.last_time(), series.open.last_value()},
+                           !series.open.empty() || !series.closed.empty()});
+      }
+    }
+    return std::make_unique<StorageSeriesSet>(storage_, visible_until_, std::move(entries));
+  }
+
+  core::Result<std::vector<std::string>> LabelNames(const promql::SelectHints& hints,
+                                                    std::span<const core::Matcher> matchers) override {
+    return Collect(hints, matchers, [](const core::Labels& labels, std::set<std::string, std::less<>>& out) {
+      for (const core::Label& label : labels)
+        if (!out.contains(label.name)) out.insert(label.name);
+    });
+  }
+
+  core::Result<std::vector<std::string>> LabelValues(const promql::SelectHints& hints, std::string_view name,
+                                                     std::span<const core::Matcher> matchers) override {
+    return Collect(hints, matchers, [name](const core::Labels& labels, std::set<std::string, std::less<>>& out) {
+      const std::string_view value = labels.Get(name);
+      if (!value.empty() && !out.contains(value)) out.emplace(value);
+    });
+  }
+
+ private:
+  template <class Visit>
+  std::vector<std::string> Collect(const promql::SelectHints& hints, std::span<const core::Matcher> matchers,
+                                   Visit&& visit) const {
+    std::set<std::string, std::less<>> out;
+    const ReaderLock lock(storage_.mutex_);
+    for (const SeriesRef ref : storage_.head_.Select(matchers))
+      if (storage_.head_.Get(ref)->last_time() >= hints.from) visit(storage_.head_.LabelsOf(ref), out);
+    return {out.begin(), out.end()};
+  }
+
+  const Storage& storage_;
+  const core::TimestampMs visible_until_;
+};
+
+core::Result<std::unique_ptr<promql::Querier>> Storage::Open(core::TimestampMs, core::TimestampMs) const {
+  return std::make_unique<StorageQuerier>(*this);
+}
+
+}  // namespace pipewarden::rules
