@@ -72,8 +72,8 @@ add_library(pipewarden::civetweb ALIAS pipewarden_civetweb)
 target_compile_definitions(pipewarden_civetweb PRIVATE
   USE_IPV6 USE_WEBSOCKET USE_X_DOM_SOCKET NO_FILES NO_CGI NO_CACHING NO_SSL_DL OPENSSL_API_1_1
   USE_STACK_SIZE=1048576
-  # Connections are capped by peer where they are accepted: agent/server/connection_limit.cpp.
-  accept=pipewarden_civetweb_accept)
+  # Connections are capped by peer where they are accepted, and stopping wakes all: agent/server/civetweb_hooks.h.
+  accept=pipewarden_civetweb_accept close=pipewarden_civetweb_close poll=pipewarden_civetweb_poll)
 target_compile_options(pipewarden_civetweb PRIVATE -w)
 if(PIPEWARDEN_SANITIZE MATCHES "undefined")
   # Its list of options is walked past the end of a struct member by design; not ours to judge.

@@ -1,0 +1,26 @@
+// The faces of the web server: each gives its rows for the route table. One face is one file agent/server/<face>.cpp
+// and one line here.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "agent/server/context.h"
+#include "agent/server/router.h"
+
+namespace pipewarden::agent {
+
+using Routes = std::vector<Route>;
+
+Routes HealthRoutes(std::shared_ptr<const ServerContext> context);    // /-/healthy /-/ready /-/reload
+Routes MetricsRoutes(std::shared_ptr<const ServerContext> context);   // /metrics
+Routes QueryRoutes(std::shared_ptr<const ServerContext> context);     // /api/v1/…, as Prometheus
+Routes ProbeRoutes(std::shared_ptr<const ServerContext> context);     // /api/pipewarden/v1/probes
+Routes PipelineRoutes(std::shared_ptr<const ServerContext> context);  // /api/pipewarden/v1/pipelines
+Routes AlertRoutes(std::shared_ptr<const ServerContext> context);     // /api/pipewarden/v1/{alerts,inbox}
+Routes PageRoutes(std::shared_ptr<const ServerContext> context);      // / and what it needs
+
+// All of them, in the order of matching.
+Routes AllRoutes(std::shared_ptr<const ServerContext> context);
+
+}  // namespace pipewarden::agent

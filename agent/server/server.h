@@ -1,0 +1,62 @@
+// The web server: civetweb beneath, the router above. One thread holds one connection, so threads are many and what a
+// connection may hold them for is bounded: a short time for the request's head and for each read and write, connections
+// capped by peer when they open (connection_limit.h), no keep-alive. Up to three listeners, each with threads of its
+// own: the addresses, the Unix socket, and an optional one for health and metrics alone.
+//
+// Start and Stop belong to one thread (the main one); everything else is safe from any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/server/router.h"
+#include "core/logging.h"
+#include "core/result.h"
+#include "core/time/clock.h"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace pipewarden::agent {
+
+struct ServerOptions {
+  std::vector<std::string> listen_addresses{"127.0.0.1:9595"};  // host:port, [v6]:port, :port for all; port 0 takes any
+  std::string health_listen_address{};  // a listener for the routes marked `open` alone, without users; "" is none
+  std::string storage_path{};           // the socket is pipewarden.sock there; "" is none
+  std::string web_config_file{};        // "" is none
+  std::vector<std::string> hosts{};     // names for Host headers beside those of the web configuration
+  int threads = 64;
+  int connections_per_peer = 24;
+  core::Duration request_timeout = std::chrono::seconds(5);  // for a request's head, and for each read and write
+};
+
+class Server {
+ public:
+  // kInvalid: an address that cannot be read, a bad web configuration, a socket path that is too long. kUnavailable: an
+  // address that is in use. kDenied: another agent holds the storage path.
+  static core::Result<std::unique_ptr<Server>> Start(ServerOptions options, std::vector<Route> routes,
+                                                     core::Clock& clock, core::Logger logger,
+                                                     std::shared_ptr<prometheus::Registry> registry);
+  ~Server();
+
+  // Ends all connections and threads; handlers that run are waited for. The socket file goes.
+  void Stop();
+  // Reads --web.config.file again. What is wrong changes nothing. Whether TLS is spoken at all and its versions,
+  // ciphers and client verification stay until a restart; users, roles, headers and hosts follow at once, certificates
+  // by themselves.
+  core::Result<void> ReloadWebConfig();
+
+  // Where it answers, with real ports: "http://127.0.0.1:9595".
+  const std::vector<std::string>& urls() const;
+  const std::string& health_url() const;   // "" where there is none
+  const std::string& socket_path() const;  // "" where there is none
+
+ private:
+  struct State;
+  explicit Server(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace pipewarden::agent
