@@ -1,0 +1,349 @@
+#include "alertmanager/alertmanager.h"
+
+#include <algorithm>
+#include <optional>
+#include <unordered_set>
+
+#include "alertmanager/alert_store.h"
+#include "alertmanager/dispatcher.h"
+#include "alertmanager/inhibitor.h"
+#include "alertmanager/metrics.h"
+#include "alertmanager/notification_log.h"
+#include "alertmanager/notify.h"
+#include "alertmanager/records.h"
+#include "alertmanager/route.h"
+#include "core/async/task_group.h"
+#include "core/store/journal.h"
+
+namespace pipewarden::alertmanager {
+namespace {
+
+using namespace std::chrono_literals;
+using core::Alert;
+using core::Result;
+using core::WallTime;
+
+// Types of the journal's records, beside those of Silences, NotificationLog and Inbox.
+constexpr char kAlertRecord = 'A';
+constexpr char kTimedOutRecord = 'T';  // the alert of this fingerprint resolved by its timeout, and that was acted on
+constexpr char kForgottenRecord = 'F';
+
+// A resolved alert is kept for so long, because sources tell it again for a quarter of an hour.
+constexpr core::Duration kKeepResolved = 20min;
+constexpr core::Duration kMaintenance = 15s;
+constexpr std::size_t kAlertsPerTurn = 500;
+
+// Told as firing, at its last word.
+bool SpokenOfAsFiring(const Alert& alert) { return alert.ends_at > alert.updated_at; }
+
+}  // namespace
+
+std::string_view AlertStateText(AlertState state) {
+  switch (state) {
+    case AlertState::kUnprocessed:
+      return "unprocessed";
+    case AlertState::kActive:
+      return "active";
+    case AlertState::kSuppressed:
+      return "suppressed";
+  }
+  return "active";
+}
+
+struct Alertmanager::State {
+  State(core::Loop& loop_, core::HttpClient& http, core::Logger logger_, std::shared_ptr<prometheus::Registry> registry,
+        std::string data_dir_, std::string external_url)
+      : loop(loop_),
+        logger(std::move(logger_)),
+        data_dir(std::move(data_dir_)),
+        metrics(std::move(registry)),
+        tasks(loop_),
+        silences([this](std::string record) { Keep(std::move(record)); }),
+        log([this](std::string record) { Keep(std::move(record)); }),
+        inbox([this](std::string record) { Keep(std::move(record)); }),
+        dispatcher(loop_, tasks, [this](std::shared_ptr<Flush> flush) { BeginFlush(std::move(flush)); }),
+        notifier({loop_, http, tasks, inhibitor, silences, log, inbox, metrics, logger, std::move(external_url)},
+                 [this](const Flush& flush) { dispatcher.Done(flush); }) {}
+
+  void Replay(std::string_view record);
+  void Keep(std::string record);
+  void Keep(const std::vector<std::string>& records);
+  void Checkpoint();
+  void WriteAll(const std::function<void(std::string_view)>& write) const;
+  void BeginFlush(std::shared_ptr<Flush> flush);
+  void WakeRestored();
+  core::Task<void> Maintain();
+  void MaintainPiece(std::size_t& cursor);
+
+  core::Loop& loop;
+  core::Logger logger;
+  std::string data_dir;
+  Metrics metrics;
+  core::TaskGroup tasks;
+  AlertStore store;
+  Inhibitor inhibitor;
+  Silences silences;
+  NotificationLog log;
+  alertmanager::Inbox inbox;
+  Dispatcher dispatcher;
+  Notifier notifier;
+  std::optional<core::Journal> journal;
+  std::shared_ptr<const RouteTree> tree;
+  std::unordered_set<std::uint64_t> timed_out;           // fingerprints with a kTimedOutRecord
+  bool restored = false;                                 // alerts came from the journal and wait for the first Apply
+  std::size_t active = 0, suppressed = 0, resolved = 0;  // of the walk under way
+};
+
+void Alertmanager::State::Replay(std::string_view record) {
+  if (record.empty()) return;
+  const std::string_view body = record.substr(1);
+  switch (record[0]) {
+    case kAlertRecord:
+      if (auto alert = ReadAlert(body); alert) {
+        timed_out.erase(alert->Fingerprint());
+        store.Restore(std::move(*alert));
+      }
+      break;
+    case kTimedOutRecord:
+      timed_out.insert(RecordReader(body).Number());
+      break;
+    case kForgottenRecord: {
+      const std::uint64_t fingerprint = RecordReader(body).Number();
+      store.Erase(fingerprint);
+      timed_out.erase(fingerprint);
+      break;
+    }
+    case Silences::kRecordType:
+      silences.Restore(body);
+      break;
+    case NotificationLog::kRecordType:
+      log.Restore(body);
+      break;
+    case alertmanager::Inbox::kRecordType:
+      inbox.Restore(body);
+      break;
+    default:
+      logger.Warn("an unknown record in the journal of alerts is left out (written by a newer version?)");
+      break;
+  }
+}
+
+void Alertmanager::State::Keep(std::string record) { Keep(std::vector<std::string>{std::move(record)}); }
+
+void Alertmanager::State::Keep(const std::vector<std::string>& records) {
+  if (!journal || records.empty()) return;
+  if (const Result<void> written = journal->Append(records); !written) {
+    // Fail open: people are told all the same; only a restart would forget.
+    metrics.JournalError();
+    logger.Error("the journal of alerts cannot be written; a restart would forget what changed now",
+                 {{"error", written.error().message}});
+  }
+}
+
+void Alertmanager::State::WriteAll(const std::function<void(std::string_view)>& write) const {
+  store.ForEach([&](std::uint64_t, const AlertPtr& alert) { write(AlertRecord(kAlertRecord, *alert)); });
+  for (const std::uint64_t fingerprint : timed_out) write(RecordWriter(kTimedOutRecord).Number(fingerprint).Take());
+  silences.WriteAll(write);
+  log.WriteAll(write);
+  inbox.WriteAll(write);
+}
+
+void Alertmanager::State::Checkpoint() {
+  if (!journal) return;
+  const Result<void> written =
+      journal->Checkpoint([this](const std::function<void(std::string_view)>& write) { WriteAll(write); });
+  if (!written) {
+    metrics.JournalError();
+    logger.Error("no checkpoint of the journal of alerts could be written", {{"error", written.error().message}});
+  }
+}
+
+// Alerts of the journal that fired at their last word fire still: nobody could tell otherwise meanwhile. They get as
+// long as a source is given between two words.
+void Alertmanager::State::WakeRestored() {
+  const WallTime now = loop.clock().Now();
+  const WallTime until = now + tree->config().resolve_timeout;
+  std::vector<Alert> awake;
+  store.ForEach([&](std::uint64_t fingerprint, const AlertPtr& alert) {
+    if (!SpokenOfAsFiring(*alert) || timed_out.contains(fingerprint) || alert->ends_at >= until) return;
+    awake.push_back(*alert);
+    awake.back().ends_at = until;
+    awake.back().timeout = true;
+  });
+  for (Alert& alert : awake) store.Restore(std::move(alert));
+}
+
+void Alertmanager::State::BeginFlush(std::shared_ptr<Flush> flush) {
+  std::vector<std::string> records;
+  for (const AlertPtr& alert : flush->alerts) {
+    if (!alert->ResolvedAt(flush->tick) || !SpokenOfAsFiring(*alert)) continue;
+    if (timed_out.insert(alert->Fingerprint()).second)
+      records.push_back(RecordWriter(kTimedOutRecord).Number(alert->Fingerprint()).Take());
+  }
+  Keep(records);
+  notifier.Run(std::move(flush));
+}
+
+core::Task<void> Alertmanager::State::Maintain() {
+  std::size_t cursor = 0;
+  for (;;) {
+    co_await loop.Sleep(kMaintenance);
+    active = suppressed = resolved = 0;
+    do {
+      MaintainPiece(cursor);
+      if (cursor != 0) co_await loop.Sleep(core::Duration::zero());
+    } while (cursor != 0);
+    metrics.SetAlerts(active, suppressed, resolved);
+    log.Collect(loop.clock().Now());
+    silences.Collect(loop.clock().Now());
+    metrics.SetSizes(dispatcher.group_count(), inbox.size(), silences.size(), log.size());
+    if (journal && journal->WantsCheckpoint()) Checkpoint();
+  }
+}
+
+// Counts some alerts for the metrics, and forgets those that resolved long ago and that no group holds any more (a
+// group that could not tell yet holds them).
+void Alertmanager::State::MaintainPiece(std::size_t& cursor) {
+  const WallTime now = loop.clock().Now();
+  std::vector<std::uint64_t> old;
+  store.Walk(cursor, kAlertsPerTurn, [&](std::uint64_t fingerprint, const AlertPtr& alert) {
+    if (!alert->ResolvedAt(now)) {
+      const bool quiet = !inhibitor.InhibitedBy(alert->labels, now, true).empty() ||
+                         !silences.SilencedBy(alert->labels, now, true).empty();
+      ++(quiet ? suppressed : active);
+      return;
+    }
+    ++resolved;
+    if (alert->ends_at + kKeepResolved > now) return;
+    inhibitor.Erase(*alert);
+    if (alert.use_count() == 1) old.push_back(fingerprint);
+  });
+  std::vector<std::string> records;
+  for (const std::uint64_t fingerprint : old) {
+    store.Erase(fingerprint);
+    timed_out.erase(fingerprint);
+    records.push_back(RecordWriter(kForgottenRecord).Number(fingerprint).Take());
+  }
+  Keep(records);
+}
+
+Alertmanager::Alertmanager(core::Loop& loop, core::HttpClient& http, core::Logger logger,
+                           std::shared_ptr<prometheus::Registry> registry, std::string data_dir,
+                           std::string external_url)
+    : state_(std::make_unique<State>(loop, http, std::move(logger), std::move(registry), std::move(data_dir),
+                                     std::move(external_url))) {}
+
+Alertmanager::~Alertmanager() { state_->tasks.Cancel(); }
+
+Result<void> Alertmanager::Open() {
+  State& s = *state_;
+  auto journal =
+      core::Journal::Open(s.data_dir, "alertmanager", [&](std::string_view record) { s.Replay(record); }, s.logger);
+  if (!journal) return core::Fail(journal.error().Within("journal of alerts"));
+  s.journal = std::move(*journal);
+  s.restored = s.store.size() > 0;
+  return {};
+}
+
+void Alertmanager::Apply(Config config) {
+  State& s = *state_;
+  const bool first = s.tree == nullptr;
+  if (!first && s.tree->config().identity == config.identity && s.tree->config().inbox == config.inbox) return;
+  auto shared = std::make_shared<const Config>(std::move(config));
+  s.tree = std::make_shared<const RouteTree>(shared);
+  if (std::exchange(s.restored, false)) s.WakeRestored();
+  s.inhibitor.Apply(shared);
+  s.dispatcher.Apply(s.tree);
+  s.store.ForEach([&](std::uint64_t, const AlertPtr& alert) {
+    s.inhibitor.Update(alert);
+    s.dispatcher.Insert(alert);
+  });
+  if (first) s.tasks.Spawn("alertmanager maintenance", s.Maintain());
+}
+
+const Config& Alertmanager::config() const {
+  static const Config kNone;
+  return state_->tree == nullptr ? kNone : state_->tree->config();
+}
+
+Result<void> Alertmanager::Put(std::vector<Alert> alerts) {
+  State& s = *state_;
+  const WallTime now = s.loop.clock().Now();
+  const core::Duration resolve_timeout = config().resolve_timeout;
+  std::vector<std::string> records;
+  std::string refused;
+  std::vector<AlertPtr> taken;
+  for (Alert& alert : alerts) {
+    Result<Alert> normal = NormalizeAlert(std::move(alert), now, resolve_timeout);
+    if (!normal) {
+      s.metrics.Invalid();
+      refused += (refused.empty() ? "" : "; ") + normal.error().message;
+      continue;
+    }
+    s.metrics.Received(normal->ResolvedAt(now));
+    const AlertStore::PutResult put = s.store.Put(std::move(*normal), now);
+    s.timed_out.erase(put.alert->Fingerprint());
+    if (put.worth_keeping) records.push_back(AlertRecord(kAlertRecord, *put.alert));
+    taken.push_back(put.alert);
+  }
+  s.Keep(records);
+  if (s.tree != nullptr) {
+    for (const AlertPtr& alert : taken) {
+      s.inhibitor.Update(alert);
+      s.dispatcher.Insert(alert);
+    }
+  }
+  if (!refused.empty()) return core::Fail(core::ErrorCode::kInvalid, refused);
+  return {};
+}
+
+std::vector<AlertView> Alertmanager::Alerts() const {
+  const State& s = *state_;
+  const WallTime now = s.loop.clock().Now();
+  std::vector<AlertView> views;
+  s.store.ForEach([&](std::uint64_t, const AlertPtr& alert) {
+    if (alert->ResolvedAt(now)) return;
+    AlertView view;
+    view.alert = alert;
+    view.silenced_by = s.silences.SilencedBy(alert->labels, now);
+    view.inhibited_by = s.inhibitor.InhibitedBy(alert->labels, now);
+    bool all_muted = s.tree != nullptr;
+    if (s.tree == nullptr) view.state = AlertState::kUnprocessed;
+    for (const Route* route : s.tree == nullptr ? std::vector<const Route*>{} : s.tree->Match(alert->labels)) {
+      if (std::ranges::find(view.receivers, route->receiver->name) == view.receivers.end())
+        view.receivers.push_back(route->receiver->name);
+      const std::vector<std::string> muted = MutedBy(*route, now);
+      all_muted &= !muted.empty();
+      view.muted_by.insert(view.muted_by.end(), muted.begin(), muted.end());
+    }
+    if (!all_muted) view.muted_by.clear();
+    if (!view.silenced_by.empty() || !view.inhibited_by.empty() || !view.muted_by.empty())
+      view.state = AlertState::kSuppressed;
+    views.push_back(std::move(view));
+  });
+  std::ranges::sort(views, {}, [](const AlertView& view) { return view.alert->Fingerprint(); });
+  return views;
+}
+
+std::vector<InboxEntry> Alertmanager::Inbox(std::size_t limit) const { return state_->inbox.List(limit); }
+
+Result<std::string> Alertmanager::SetSilence(Silence silence) {
+  return state_->silences.Set(std::move(silence), state_->loop.clock().Now());
+}
+Result<void> Alertmanager::ExpireSilence(std::string_view id) {
+  return state_->silences.Expire(id, state_->loop.clock().Now());
+}
+const Silences& Alertmanager::silences() const { return state_->silences; }
+
+core::Task<void> Alertmanager::Stop(core::Duration deadline) {
+  State& s = *state_;
+  s.dispatcher.Stop();
+  s.notifier.StopRetrying();
+  const core::MonoTime until = s.loop.clock().Monotonic() + deadline;
+  while (s.notifier.in_flight() > 0 && s.loop.clock().Monotonic() < until) co_await s.loop.Sleep(20ms);
+  s.tasks.Cancel();
+  co_await s.tasks.Join();
+  s.Checkpoint();
+}
+
+}  // namespace pipewarden::alertmanager

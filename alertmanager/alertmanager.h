@@ -1,0 +1,79 @@
+// Alerts to people: takes alerts, deduplicates, groups, inhibits, silences, routes and notifies as Alertmanager does,
+// by its own configuration file, and keeps everything in a journal, so that a kill of the process forgets nothing:
+// active alerts, silences, what was told to whom. What was not delivered yet follows from these two: an alert that is
+// active and not in the log of notifications is told after the restart.
+//
+// Loop thread only; other threads come through core::Loop::Ask. The parts handed in outlive it. Before it dies Stop()
+// is awaited (or the loop has ended for good).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "alertmanager/config.h"
+#include "alertmanager/inbox.h"
+#include "alertmanager/silences.h"
+#include "core/async/loop.h"
+#include "core/logging.h"
+#include "core/model/alert.h"
+#include "core/net/http_client.h"
+#include "core/result.h"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace pipewarden::alertmanager {
+
+enum class AlertState { kUnprocessed, kActive, kSuppressed };
+std::string_view AlertStateText(AlertState state);  // unprocessed active suppressed
+
+// An alert that has not resolved, with what keeps it quiet.
+struct AlertView {
+  AlertPtr alert;
+  AlertState state = AlertState::kActive;
+  std::vector<std::string> silenced_by;     // ids of silences
+  std::vector<std::uint64_t> inhibited_by;  // fingerprints
+  std::vector<std::string> muted_by;        // names of time intervals; where all its routes are muted
+  std::vector<std::string> receivers;       // in the order of the tree, each once
+};
+
+class Alertmanager {
+ public:
+  // `registry` may be null. `external_url` stands in notifications ("http://host:9595").
+  Alertmanager(core::Loop& loop, core::HttpClient& http, core::Logger logger,
+               std::shared_ptr<prometheus::Registry> registry, std::string data_dir, std::string external_url);
+  ~Alertmanager();
+  Alertmanager(const Alertmanager&) = delete;
+  Alertmanager& operator=(const Alertmanager&) = delete;
+
+  // Reads the journal in `data_dir` (made where absent). Before anything else.
+  core::Result<void> Open();
+  // The configuration in force from now on; the first call starts the notifying. Groups whose route has not changed
+  // keep their rhythm; an equal configuration changes nothing.
+  void Apply(Config config);
+  const Config& config() const;
+
+  // Alerts as their sources tell them: firing or resolved, new or told again. Valid ones are taken and in the journal
+  // when it returns, also where others are refused: the error (kInvalid) names those.
+  core::Result<void> Put(std::vector<core::Alert> alerts);
+
+  std::vector<AlertView> Alerts() const;                          // sorted by fingerprint
+  std::vector<InboxEntry> Inbox(std::size_t limit = 1000) const;  // the newest first
+
+  core::Result<std::string> SetSilence(Silence silence);  // see Silences::Set
+  core::Result<void> ExpireSilence(std::string_view id);
+  const Silences& silences() const;
+
+  // No new notifications; those under way are finished within `deadline` (none is tried again), the journal is written
+  // whole. What was not delivered is told after the next start.
+  core::Task<void> Stop(core::Duration deadline = std::chrono::seconds(10));
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace pipewarden::alertmanager

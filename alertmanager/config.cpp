@@ -1,0 +1,177 @@
+#include "alertmanager/config.h"
+
+#include <glob.h>
+
+#include <algorithm>
+#include <set>
+
+#include "alertmanager/config_sections.h"
+
+namespace pipewarden::alertmanager {
+namespace {
+
+using core::OptionType;
+using core::YamlNode;
+
+constexpr core::Option kTopOptions[] = {
+    {.name = "global", .type = OptionType::kNode, .help = "defaults of the receivers, resolve_timeout"},
+    {.name = "route", .type = OptionType::kNode, .required = true, .help = "the root of the route tree"},
+    {.name = "receivers", .type = OptionType::kNode, .help = "who is told, and how"},
+    {.name = "inhibit_rules", .type = OptionType::kNode, .help = "which alerts keep others quiet"},
+    {.name = "templates", .type = OptionType::kStringList, .help = "files of templates; patterns are expanded"},
+    {.name = "time_intervals", .type = OptionType::kNode, .help = "named intervals that routes refer to"},
+    {.name = "mute_time_intervals", .type = OptionType::kNode, .help = "older name of time_intervals"},
+    {.name = "tracing", .type = OptionType::kNode, .help = "taken and ignored"},
+    {.name = "event_recorder", .type = OptionType::kNode, .help = "taken and ignored"},
+};
+
+constexpr core::Option kReceiverOptions[] = {
+    {.name = "name", .type = OptionType::kString, .required = true, .help = "what routes call it by"},
+    {.name = "labels", .type = OptionType::kNode, .help = "taken and ignored"},
+};
+
+const std::vector<YamlNode>& Items(const YamlNode* node, std::string_view what, core::ConfigErrors& errors) {
+  static const std::vector<YamlNode> kNone;
+  if (node == nullptr || node->IsNull()) return kNone;
+  if (!node->IsSequence()) {
+    errors.Add(node->where(), "'" + std::string(what) + "' must be a list, not " + std::string(node->KindName()));
+    return kNone;
+  }
+  return node->items();
+}
+
+void ReadIntegrations(const ReceiverKind& kind, const YamlNode& list, const core::Options& global,
+                      ReceiverConfig& receiver, core::ConfigErrors& errors, std::string& identity) {
+  const std::string what = std::string(kind.key) + " of receiver '" + receiver.name + "'";
+  int index = 0;
+  for (const YamlNode& item : Items(&list, kind.key, errors)) {
+    if (item.IsNull()) {  // Alertmanager fails here too, with a nil dereference
+      errors.Add(item.where(), "an empty entry in " + what + ": remove it or fill it in");
+      continue;
+    }
+    const core::OptionTable tables[] = {CommonReceiverOptions(), kind.options};
+    const core::Options options = core::ReadOptions(item, tables, what, errors);
+    if (kind.make == nullptr) {
+      errors.Add(item.where(), std::string(kind.name) + " is not sent by Pipewarden yet (" + what +
+                                   "): use another receiver, or hand alerts over to a real Alertmanager");
+      continue;
+    }
+    Integration integration;
+    integration.kind = &kind;
+    integration.index = index++;
+    integration.send_resolved = options.Given("send_resolved") ? options.Bool("send_resolved") : kind.send_resolved;
+    integration.receiver = kind.make(options, global, errors);
+    receiver.integrations.push_back(std::move(integration));
+    identity += options.Identity();
+  }
+}
+
+ReceiverConfig ReadReceiver(const YamlNode& node, const core::Options& global, core::ConfigErrors& errors,
+                            std::string& identity) {
+  // The kinds' keys are one option each.
+  std::vector<core::Option> kinds;
+  for (const ReceiverKind* kind : ReceiverKinds())
+    kinds.push_back({.name = kind->key, .type = OptionType::kNode, .help = kind->help});
+  const core::OptionTable tables[] = {kReceiverOptions, kinds};
+  const core::Options options = core::ReadOptions(node, tables, "a receiver", errors);
+  ReceiverConfig receiver{options.Text("name"), {}};
+  if (options.Given("name") && receiver.name.empty()) errors.Add(options.Where("name"), "missing name in receiver");
+  for (const ReceiverKind* kind : ReceiverKinds())
+    if (const YamlNode* list = options.Node(kind->key); list != nullptr)
+      ReadIntegrations(*kind, *list, global, receiver, errors, identity);
+  return receiver;
+}
+
+void ReadTimeIntervals(const core::Options& options, Config& config, core::ConfigErrors& errors) {
+  for (const std::string_view key : {"mute_time_intervals", "time_intervals"}) {
+    const YamlNode* list = options.Node(key);
+    if (list != nullptr && key == "mute_time_intervals")
+      config.warnings.push_back(list->where().ToString() +
+                                ": 'mute_time_intervals' is deprecated: use 'time_intervals'");
+    for (const YamlNode& item : Items(list, key, errors)) {
+      NamedTimeInterval interval = ReadTimeInterval(item, errors);
+      if (std::ranges::find(config.time_intervals, interval.name, &NamedTimeInterval::name) !=
+          config.time_intervals.end())
+        errors.Add(item.where(), "time interval '" + interval.name + "' is not unique");
+      config.time_intervals.push_back(std::move(interval));
+    }
+  }
+}
+
+void ReadTemplates(const core::Options& options, Config& config, core::ConfigErrors& errors) {
+  const std::string& file = options.where().file;
+  const std::size_t slash = file.rfind('/');
+  const std::string folder = slash == std::string::npos ? "" : file.substr(0, slash + 1);
+  for (const std::string& pattern : options.List("templates")) {
+    glob_t found{};
+    const std::string path = pattern.starts_with('/') ? pattern : folder + pattern;
+    const int result = ::glob(path.c_str(), GLOB_BRACE, nullptr, &found);
+    for (std::size_t i = 0; i < found.gl_pathc; ++i) config.template_files.emplace_back(found.gl_pathv[i]);
+    ::globfree(&found);
+    // A pattern that matches nothing is fine with Alertmanager; a plain name that is missing is a mistake.
+    if (result == GLOB_NOMATCH && pattern.find_first_of("*?[") == std::string::npos)
+      errors.Add(options.Where("templates"), "template file '" + path + "' does not exist");
+  }
+}
+
+}  // namespace
+
+std::string Integration::Name() const { return std::string(kind->name) + "[" + std::to_string(index) + "]"; }
+
+const ReceiverConfig* Config::FindReceiver(std::string_view name) const {
+  const auto at = std::ranges::find(receivers, name, &ReceiverConfig::name);
+  return at == receivers.end() ? nullptr : &*at;
+}
+
+Config ReadAlertmanagerConfig(const YamlNode& root, core::ConfigErrors& errors) {
+  Config config;
+  config.path = root.where().file;
+  if (!root.IsMap()) {
+    errors.Add(root.where(), "no route provided in the configuration of alertmanager: write 'route: {receiver: …}'");
+    return config;
+  }
+  const core::Options options = core::ReadOptions(root, kTopOptions, "the configuration of alertmanager", errors);
+  const YamlNode empty;
+  const YamlNode* global_node = options.Node("global");
+  const core::Options global =
+      core::ReadOptions(global_node != nullptr ? *global_node : empty, GlobalOptions(), "global", errors);
+  config.resolve_timeout = global.Duration("resolve_timeout");
+  config.identity = root.Canonical() + global.Identity();
+  for (const std::string_view key : {"tracing", "event_recorder"})
+    if (const YamlNode* node = options.Node(key); node != nullptr)
+      config.warnings.push_back(node->where().ToString() + ": '" + std::string(key) + "' is taken and ignored");
+
+  for (const YamlNode& item : Items(options.Node("receivers"), "receivers", errors)) {
+    ReceiverConfig receiver = ReadReceiver(item, global, errors, config.identity);
+    if (config.FindReceiver(receiver.name) != nullptr)
+      errors.Add(item.where(), "receiver name '" + receiver.name + "' is not unique");
+    config.receivers.push_back(std::move(receiver));
+  }
+  ReadTimeIntervals(options, config, errors);
+  ReadTemplates(options, config, errors);
+  if (const YamlNode* route = options.Node("route"); route != nullptr) ReadRootRoute(*route, config, errors);
+  for (const YamlNode& item : Items(options.Node("inhibit_rules"), "inhibit_rules", errors))
+    config.inhibit_rules.push_back(ReadInhibitRule(item, config.warnings, errors));
+  return config;
+}
+
+core::Result<Config> ReadAlertmanagerConfig(const std::string& path) {
+  core::ConfigErrors errors;
+  const std::optional<YamlNode> root = core::ReadYamlFile(path, errors);
+  if (!root) return core::Fail(errors.ToError());
+  Config config = ReadAlertmanagerConfig(*root, errors);
+  if (!errors.empty()) return core::Fail(errors.ToError());
+  return config;
+}
+
+Config InboxOnlyConfig() {
+  Config config;
+  config.identity = "inbox";
+  config.receivers.push_back({"inbox", {}});
+  config.route.receiver = "inbox";
+  config.route.group_by = {"alertname"};
+  config.route.group_wait = std::chrono::seconds(10);
+  return config;
+}
+
+}  // namespace pipewarden::alertmanager

@@ -1,0 +1,444 @@
+#include "alertmanager/matchers.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <tuple>
+
+namespace pipewarden::alertmanager {
+namespace {
+
+using core::ErrorCode;
+using core::Fail;
+using core::Matcher;
+using core::MatchOp;
+using core::Result;
+
+// One code point at the start of text (which is not empty); invalid bytes give U+FFFD of length 1, as Go's range does.
+struct Rune {
+  char32_t value = 0;
+  std::size_t length = 1;
+  bool valid = true;
+};
+
+Rune DecodeRune(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = byte(0);
+  if (first < 0x80) return {first, 1, true};
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (length > text.size() || !core::IsValidUtf8(text.substr(0, length))) return {0xFFFD, 1, false};
+  char32_t value = first & (0xFFU >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) value = (value << 6U) | (byte(i) & 0x3FU);
+  return {value, length, true};
+}
+
+bool IsSpace(char32_t c) {
+  return c == ' ' || (c >= '\t' && c <= '\r') || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+bool IsReserved(char32_t c) {
+  return IsSpace(c) ||
+         (c < 0x80 && std::string_view("{}!=~,\\\"'`").find(static_cast<char>(c)) != std::string_view::npos);
+}
+
+void AppendUtf8(std::string& out, char32_t c) {
+  const auto put = [&](char32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
+  if (c < 0x80) {
+    put(c);
+  } else if (c < 0x800) {
+    put(0xC0 | (c >> 6U));
+    put(0x80 | (c & 0x3F));
+  } else if (c < 0x10000) {
+    put(0xE0 | (c >> 12U));
+    put(0x80 | ((c >> 6U) & 0x3F));
+    put(0x80 | (c & 0x3F));
+  } else {
+    put(0xF0 | (c >> 18U));
+    put(0x80 | ((c >> 12U) & 0x3F));
+    put(0x80 | ((c >> 6U) & 0x3F));
+    put(0x80 | (c & 0x3F));
+  }
+}
+
+// The number of `digits` digits in base 16 or 8 at `at`.
+std::optional<char32_t> ReadDigits(std::string_view text, std::size_t at, std::size_t digits, unsigned base) {
+  if (at + digits > text.size()) return std::nullopt;
+  char32_t value = 0;
+  for (std::size_t i = at; i < at + digits; ++i) {
+    const char c = text[i];
+    unsigned digit = 99;
+    if (c >= '0' && c <= '9') digit = static_cast<unsigned>(c - '0');
+    if (c >= 'a' && c <= 'f') digit = static_cast<unsigned>(c - 'a') + 10;
+    if (c >= 'A' && c <= 'F') digit = static_cast<unsigned>(c - 'A') + 10;
+    if (digit >= base) return std::nullopt;
+    value = value * base + digit;
+  }
+  return value;
+}
+
+// strconv.Unquote of what stands between double quotes.
+std::optional<std::string> UnquoteGo(std::string_view body) {
+  std::string out;
+  for (std::size_t i = 0; i < body.size();) {
+    const char c = body[i];
+    if (c == '\n' || c == '"') return std::nullopt;
+    if (c != '\\') {
+      out += c;
+      ++i;
+      continue;
+    }
+    if (++i >= body.size()) return std::nullopt;
+    const char escape = body[i++];
+    const std::string_view plain = "abfnrtv\\\"";
+    const std::string_view meaning = "\a\b\f\n\r\t\v\\\"";
+    if (const std::size_t at = plain.find(escape); at != std::string_view::npos) {
+      out += meaning[at];
+      continue;
+    }
+    const bool octal = escape >= '0' && escape <= '7';
+    const std::size_t digits = octal ? 3 : escape == 'x' ? 2 : escape == 'u' ? 4 : escape == 'U' ? 8 : 0;
+    if (digits == 0) return std::nullopt;
+    if (octal) --i;
+    const auto value = ReadDigits(body, i, digits, octal ? 8 : 16);
+    if (!value) return std::nullopt;
+    i += digits;
+    if (octal || escape == 'x') {
+      if (*value > 0xFF) return std::nullopt;
+      out += static_cast<char>(static_cast<unsigned char>(*value));
+    } else {
+      if (*value > 0x10FFFF || (*value >= 0xD800 && *value <= 0xDFFF)) return std::nullopt;
+      AppendUtf8(out, *value);
+    }
+  }
+  return out;
+}
+
+// The UTF-8 grammar: a reader over the text with one token of look-ahead by peeking.
+class Utf8Parser {
+ public:
+  explicit Utf8Parser(std::string_view text) : text_(text) {}
+
+  Result<Matchers> Parse() {
+    Matchers matchers;
+    const bool open = Take("{");
+    for (;;) {
+      if (AtEnd() || Peek('}')) break;
+      auto matcher = One();
+      if (!matcher) return Fail(matcher.error());
+      matchers.push_back(std::move(*matcher));
+      if (Take(",")) continue;
+      if (!AtEnd() && !Peek('}')) return Wrong("expected a comma or the end");
+      break;
+    }
+    const bool closed = Take("}");
+    if (open && !closed) return Wrong("expected a closing brace");
+    if (!open && closed) return Wrong("a closing brace without an opening one");
+    if (!AtEnd()) return Wrong("expected the end");
+    if (!open && matchers.empty()) return Wrong("expected a matcher");
+    return matchers;
+  }
+
+ private:
+  Result<Matcher> One() {
+    auto name = Word("a label name");
+    if (!name) return Fail(name.error());
+    if (name->empty()) return Wrong("an empty label name");
+    MatchOp op = MatchOp::kEqual;
+    if (Take("=~"))
+      op = MatchOp::kRegex;
+    else if (Take("!~"))
+      op = MatchOp::kNotRegex;
+    else if (Take("!="))
+      op = MatchOp::kNotEqual;
+    else if (!Take("="))
+      return Wrong("expected an operator (= != =~ !~)");
+    auto value = Word("a value");
+    if (!value) return Fail(value.error());
+    return Matcher::Make(std::move(*name), op, std::move(*value));
+  }
+
+  // A bare or quoted word.
+  Result<std::string> Word(std::string_view what) {
+    Skip();
+    if (Take("\"")) {
+      const std::size_t start = at_;
+      bool escaped = false;
+      for (; at_ < text_.size(); ++at_) {
+        const char c = text_[at_];
+        if (escaped) {
+          escaped = false;
+        } else if (c == '\\') {
+          escaped = true;
+        } else if (c == '"') {
+          auto word = UnquoteGo(text_.substr(start, at_ - start));
+          ++at_;
+          if (!word || !core::IsValidUtf8(*word)) return Wrong("a badly quoted word");
+          return std::move(*word);
+        }
+      }
+      return Wrong("a missing end \"");
+    }
+    const std::size_t start = at_;
+    while (at_ < text_.size()) {
+      const Rune rune = DecodeRune(text_.substr(at_));
+      if (!rune.valid) return Wrong("invalid UTF-8");
+      if (IsReserved(rune.value)) break;
+      at_ += rune.length;
+    }
+    if (at_ == start) return Wrong("expected " + std::string(what));
+    return std::string(text_.substr(start, at_ - start));
+  }
+
+  void Skip() {
+    while (at_ < text_.size()) {
+      const Rune rune = DecodeRune(text_.substr(at_));
+      if (!IsSpace(rune.value)) return;
+      at_ += rune.length;
+    }
+  }
+  bool AtEnd() {
+    Skip();
+    return at_ >= text_.size();
+  }
+  bool Peek(char c) {
+    Skip();
+    return at_ < text_.size() && text_[at_] == c;
+  }
+  bool Take(std::string_view token) {
+    Skip();
+    if (!text_.substr(at_).starts_with(token)) return false;
+    at_ += token.size();
+    return true;
+  }
+  std::unexpected<core::Error> Wrong(const std::string& what) const {
+    return Fail(ErrorCode::kInvalid,
+                "bad matcher '" + std::string(text_) + "': " + what + " at position " + std::to_string(at_ + 1));
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+std::string_view TrimSpace(std::string_view text) {
+  const auto space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+  while (!text.empty() && space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// The classic grammar's value: quotes optional, \n \" \\ are escapes, any other backslash is itself.
+Result<std::string> UnescapeClassic(std::string_view raw, std::string_view whole) {
+  const auto wrong = [&](std::string_view what) {
+    return Fail(ErrorCode::kInvalid, "bad matcher '" + std::string(whole) + "': " + std::string(what));
+  };
+  bool expect_quote = false;
+  if (raw.starts_with('"')) {
+    raw.remove_prefix(1);
+    expect_quote = true;
+  }
+  if (!core::IsValidUtf8(raw)) return wrong("the value is not valid UTF-8");
+  std::string value;
+  bool escaped = false;
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    const char c = raw[i];
+    const bool last = i + 1 == raw.size();
+    if (escaped) {
+      escaped = false;
+      if (c == 'n') {
+        value += '\n';
+        continue;
+      }
+      if (c != '"' && c != '\\') value += '\\';
+      value += c;
+    } else if (c == '\\' && !last) {
+      escaped = true;
+    } else if (c == '"') {
+      if (!expect_quote || !last) return wrong("the value holds an unescaped double quote");
+      expect_quote = false;
+    } else {
+      value += c;
+    }
+  }
+  if (expect_quote) return wrong("the value's closing double quote is missing");
+  return value;
+}
+
+Result<Matcher> ParseClassicMatcher(std::string_view text) {
+  const std::string_view whole = text;
+  text = TrimSpace(text);
+  std::size_t name_end = 0;
+  while (name_end < text.size() && core::IsValidMetricName(text.substr(0, name_end + 1))) ++name_end;
+  const std::string_view name = text.substr(0, name_end);
+  std::string_view rest = TrimSpace(text.substr(name_end));
+  constexpr std::array<std::pair<std::string_view, MatchOp>, 4> kOps = {
+      {{"=~", MatchOp::kRegex}, {"!~", MatchOp::kNotRegex}, {"!=", MatchOp::kNotEqual}, {"=", MatchOp::kEqual}}};
+  const auto* op = std::ranges::find_if(kOps, [&](const auto& candidate) { return rest.starts_with(candidate.first); });
+  if (name.empty() || op == kOps.end())
+    return Fail(ErrorCode::kInvalid,
+                "bad matcher '" + std::string(whole) + "': expected name, operator (= != =~ !~) and value");
+  auto value = UnescapeClassic(TrimSpace(rest.substr(op->first.size())), whole);
+  if (!value) return Fail(value.error());
+  return Matcher::Make(std::string(name), op->second, std::move(*value));
+}
+
+// unicode.IsPrint, near enough: what a terminal or a reader cannot see is escaped.
+bool IsPrint(char32_t c) {
+  if (c < 0x20 || (c >= 0x7F && c <= 0xA0) || c == 0xAD) return false;
+  if (c == ' ') return true;
+  if (IsSpace(c) || (c >= 0x200B && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F))
+    return false;
+  if (c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFB) || (c >= 0xE000 && c <= 0xF8FF) || c >= 0xE0000) return false;
+  return c != 0xFFFE && c != 0xFFFF;
+}
+
+std::string EscapeOpenMetrics(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+      continue;
+    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+bool AnyReserved(std::string_view text) {
+  while (!text.empty()) {
+    const Rune rune = DecodeRune(text);
+    if (IsReserved(rune.value)) return true;
+    text.remove_prefix(rune.length);
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<Matchers> ParseUtf8Matchers(std::string_view text) { return Utf8Parser(text).Parse(); }
+
+Result<Matchers> ParseClassicMatchers(std::string_view text) {
+  if (text.starts_with('{')) text.remove_prefix(1);
+  if (text.ends_with('}')) text.remove_suffix(1);
+  Matchers matchers;
+  bool quoted = false;
+  bool escaped = false;
+  std::size_t start = 0;
+  std::vector<std::string_view> tokens;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == ',' && !quoted) {
+      tokens.push_back(text.substr(start, i - start));
+      start = i + 1;
+      continue;
+    }
+    if (c == '"' && !escaped) quoted = !quoted;
+    escaped = c == '\\' ? !escaped : false;
+  }
+  if (const std::string_view last = TrimSpace(text.substr(start)); !last.empty()) tokens.push_back(last);
+  for (const std::string_view token : tokens) {
+    auto matcher = ParseClassicMatcher(token);
+    if (!matcher) return Fail(matcher.error());
+    matchers.push_back(std::move(*matcher));
+  }
+  return matchers;
+}
+
+Result<Matchers> ParseMatchers(std::string_view text) {
+  auto modern = ParseUtf8Matchers(text);
+  auto classic = ParseClassicMatchers(text);
+  if (!classic) return modern;
+  return classic;
+}
+
+Result<Matcher> ParseMatcher(std::string_view text) {
+  auto matchers = ParseMatchers(text);
+  if (!matchers) return Fail(matchers.error());
+  if (matchers->size() != 1)
+    return Fail(ErrorCode::kInvalid, "bad matcher '" + std::string(text) + "': expected one matcher, found " +
+                                         std::to_string(matchers->size()));
+  return std::move(matchers->front());
+}
+
+void SortMatchers(Matchers& matchers) {
+  std::ranges::stable_sort(matchers, [](const Matcher& a, const Matcher& b) {
+    return std::tie(a.name(), a.value()) < std::tie(b.name(), b.value()) ||
+           (a.name() == b.name() && a.value() == b.value() && a.op() < b.op());
+  });
+}
+
+bool MatchesAll(const Matchers& matchers, const core::Labels& labels) {
+  return std::ranges::all_of(matchers, [&](const Matcher& matcher) { return matcher.Matches(labels); });
+}
+
+std::string MatcherText(const Matcher& matcher) {
+  std::string out;
+  if (AnyReserved(matcher.name())) {
+    out = GoQuote(matcher.name());
+    out += core::MatchOpText(matcher.op());
+    return out += GoQuote(matcher.value());
+  }
+  out = matcher.name();
+  out += core::MatchOpText(matcher.op());
+  return out += "\"" + EscapeOpenMetrics(matcher.value()) + "\"";
+}
+
+std::string MatchersText(const Matchers& matchers) {
+  std::string out = "{";
+  for (const Matcher& matcher : matchers) {
+    if (out.size() > 1) out += ',';
+    out += MatcherText(matcher);
+  }
+  return out += '}';
+}
+
+std::string LabelSetText(const core::Labels& labels) {
+  std::string out = "{";
+  for (const core::Label& label : labels) {
+    if (out.size() > 1) out += ", ";
+    out += label.name;
+    out += '=';
+    out += GoQuote(label.value);
+  }
+  return out += '}';
+}
+
+std::string GoQuote(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  const auto hex = [](std::string& out, char32_t value, int digits) {
+    for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4)
+      out += kHex[(value >> static_cast<unsigned>(shift)) & 0xF];
+  };
+  std::string out = "\"";
+  while (!text.empty()) {
+    const Rune rune = DecodeRune(text);
+    const char32_t c = rune.value;
+    const std::string_view meaning = "\a\b\f\n\r\t\v\\\"";
+    const std::string_view plain = "abfnrtv\\\"";
+    if (!rune.valid) {
+      out += "\\x";
+      hex(out, static_cast<unsigned char>(text[0]), 2);
+    } else if (const std::size_t at = c < 0x80 ? meaning.find(static_cast<char>(c)) : std::string_view::npos;
+               at != std::string_view::npos) {
+      out += '\\';
+      out += plain[at];
+    } else if (IsPrint(c)) {
+      out += text.substr(0, rune.length);
+    } else if (c < 0x80) {
+      out += "\\x";
+      hex(out, c, 2);
+    } else if (c < 0x10000) {
+      out += "\\u";
+      hex(out, c, 4);
+    } else {
+      out += "\\U";
+      hex(out, c, 8);
+    }
+    text.remove_prefix(rune.length);
+  }
+  return out += '"';
+}
+
+}  // namespace pipewarden::alertmanager

@@ -1,0 +1,72 @@
+#include "alertmanager/notification_log.h"
+
+#include <algorithm>
+
+#include "alertmanager/records.h"
+
+namespace pipewarden::alertmanager {
+namespace {
+
+constexpr std::chrono::hours kRetention{120};
+
+std::string Record(std::string_view key, const NotificationLogEntry& entry) {
+  RecordWriter record(NotificationLog::kRecordType);
+  record.Text(key).Time(entry.at).Time(entry.expires_at).Numbers(entry.firing).Numbers(entry.resolved);
+  return record.Take();
+}
+
+}  // namespace
+
+NotifyReason NeedsNotification(const NotificationLogEntry* entry, const std::vector<std::uint64_t>& firing,
+                               const std::vector<std::uint64_t>& resolved, bool send_resolved,
+                               core::Duration repeat_interval, core::WallTime tick) {
+  if (entry == nullptr) return firing.empty() ? NotifyReason::kNone : NotifyReason::kFirst;
+  if (!std::ranges::includes(entry->firing, firing)) return NotifyReason::kNewAlerts;
+  // All resolved is told even where send_resolved is off: the pipeline then only writes it down, or later firings of
+  // the same alerts would be taken for known.
+  if (firing.empty()) return entry->firing.empty() ? NotifyReason::kNone : NotifyReason::kAllResolved;
+  if (send_resolved && !std::ranges::includes(entry->resolved, resolved)) return NotifyReason::kNewResolved;
+  return entry->at < tick - repeat_interval ? NotifyReason::kRepeat : NotifyReason::kNone;
+}
+
+const NotificationLogEntry* NotificationLog::Find(std::string_view key, core::WallTime now) const {
+  const auto at = entries_.find(key);
+  return at == entries_.end() || at->second.expires_at <= now ? nullptr : &at->second;
+}
+
+void NotificationLog::Store(const std::string& key, NotificationLogEntry entry) {
+  const auto old = entries_.find(key);
+  if (old != entries_.end()) by_expiry_.erase({old->second.expires_at, key});
+  by_expiry_.emplace(entry.expires_at, key);
+  entries_.insert_or_assign(key, std::move(entry));
+}
+
+void NotificationLog::Write(const std::string& key, NotificationLogEntry entry, core::Duration repeat_interval) {
+  entry.expires_at = entry.at + std::min<core::Duration>(2 * repeat_interval, kRetention);
+  if (keep_) keep_(Record(key, entry));
+  Store(key, std::move(entry));
+}
+
+void NotificationLog::Restore(std::string_view record) {
+  RecordReader reader(record);
+  std::string key = reader.Text();
+  NotificationLogEntry entry;
+  entry.at = reader.Time();
+  entry.expires_at = reader.Time();
+  entry.firing = reader.Numbers();
+  entry.resolved = reader.Numbers();
+  if (reader.ok() && !key.empty()) Store(key, std::move(entry));
+}
+
+void NotificationLog::Collect(core::WallTime now) {
+  while (!by_expiry_.empty() && by_expiry_.begin()->first <= now) {
+    entries_.erase(by_expiry_.begin()->second);
+    by_expiry_.erase(by_expiry_.begin());
+  }
+}
+
+void NotificationLog::WriteAll(const std::function<void(std::string_view)>& write) const {
+  for (const auto& [key, entry] : entries_) write(Record(key, entry));
+}
+
+}  // namespace pipewarden::alertmanager

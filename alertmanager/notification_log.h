@@ -1,0 +1,66 @@
+// What each integration was last told of each group: the fingerprints that fired and that had resolved, and when. The
+// deduplication stage decides by it. Entries live for min(2 x repeat_interval, 120 h), as in Alertmanager. Loop thread
+// only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/time/clock.h"
+
+namespace pipewarden::alertmanager {
+
+struct NotificationLogEntry {
+  core::WallTime at{};
+  core::WallTime expires_at{};
+  std::vector<std::uint64_t> firing;    // fingerprints, sorted
+  std::vector<std::uint64_t> resolved;  // fingerprints, sorted
+};
+
+enum class NotifyReason {
+  kNone,       // nothing to tell
+  kFirst,      // the group is new to this integration
+  kNewAlerts,  // one fires that was not told
+  kAllResolved,
+  kNewResolved,  // one has resolved, others fire still
+  kRepeat,       // repeat_interval has passed
+};
+
+// Alertmanager's DedupStage. `tick` is the time of the flush; an entry must be strictly older than repeat_interval.
+NotifyReason NeedsNotification(const NotificationLogEntry* entry, const std::vector<std::uint64_t>& firing,
+                               const std::vector<std::uint64_t>& resolved, bool send_resolved,
+                               core::Duration repeat_interval, core::WallTime tick);
+
+class NotificationLog {
+ public:
+  explicit NotificationLog(std::function<void(std::string record)> keep = {}) : keep_(std::move(keep)) {}
+
+  // The key is "<group key>:<receiver>/<kind>/<index>".
+  const NotificationLogEntry* Find(std::string_view key, core::WallTime now) const;
+  void Write(const std::string& key, NotificationLogEntry entry, core::Duration repeat_interval);
+
+  void Restore(std::string_view record);  // what `keep` got, without its type byte
+  void Collect(core::WallTime now);
+  void WriteAll(const std::function<void(std::string_view record)>& write) const;
+  std::size_t size() const { return entries_.size(); }
+
+  static constexpr char kRecordType = 'N';
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  void Store(const std::string& key, NotificationLogEntry entry);
+
+  std::function<void(std::string)> keep_;
+  std::unordered_map<std::string, NotificationLogEntry, Hash, std::equal_to<>> entries_;
+  std::set<std::pair<core::WallTime, std::string>> by_expiry_;
+};
+
+}  // namespace pipewarden::alertmanager

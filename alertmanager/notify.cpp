@@ -1,0 +1,242 @@
+#include "alertmanager/notify.h"
+
+#include <algorithm>
+#include <random>
+
+namespace pipewarden::alertmanager {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Alertmanager's backoff.
+constexpr core::Duration kFirstPause = 500ms;
+constexpr core::Duration kLongestPause = 60s;
+constexpr double kPauseGrowth = 1.5;
+constexpr double kPauseSpread = 0.5;
+
+core::Duration Spread(core::Duration pause) {
+  static thread_local std::minstd_rand random{std::random_device{}()};
+  std::uniform_real_distribution<double> factor(1 - kPauseSpread, 1 + kPauseSpread);
+  return std::chrono::duration_cast<core::Duration>(
+      std::chrono::duration<double, std::nano>(static_cast<double>(pause.count()) * factor(random)));
+}
+
+bool AnyContains(const std::vector<const NamedTimeInterval*>& intervals, core::WallTime time) {
+  return std::ranges::any_of(intervals, [&](const NamedTimeInterval* interval) { return interval->Contains(time); });
+}
+
+}  // namespace
+
+std::vector<std::string> MutedBy(const Route& route, core::WallTime time) {
+  std::vector<std::string> names;
+  if (!route.active.empty() && !AnyContains(route.active, time))
+    for (const NamedTimeInterval* interval : route.active) names.push_back(interval->name);
+  for (const NamedTimeInterval* interval : route.mute)
+    if (interval->Contains(time)) names.push_back(interval->name);
+  return names;
+}
+
+Notifier::Notifier(NotifierParts parts, std::function<void(const Flush&)> done)
+    : parts_(std::move(parts)), done_(std::move(done)) {}
+
+bool Notifier::MutedByTime(const Flush& flush, std::size_t alerts) {
+  if (!flush.route->active.empty() && !AnyContains(flush.route->active, flush.tick)) {
+    parts_.metrics.Suppressed("active_time_interval", alerts);
+    return true;
+  }
+  if (AnyContains(flush.route->mute, flush.tick)) {
+    parts_.metrics.Suppressed("mute_time_interval", alerts);
+    return true;
+  }
+  return false;
+}
+
+std::vector<AlertPtr> Notifier::Filter(const Flush& flush) {
+  std::vector<AlertPtr> kept;
+  for (const AlertPtr& alert : flush.alerts)
+    if (parts_.inhibitor.InhibitedBy(alert->labels, flush.tick, true).empty()) kept.push_back(alert);
+  parts_.metrics.Suppressed("inhibition", flush.alerts.size() - kept.size());
+  if (kept.empty()) return kept;
+  if (MutedByTime(flush, kept.size())) return {};
+  const std::size_t silenced = std::erase_if(kept, [&](const AlertPtr& alert) {
+    return !parts_.silences.SilencedBy(alert->labels, flush.tick, true).empty();
+  });
+  parts_.metrics.Suppressed("silence", silenced);
+  return kept;
+}
+
+std::shared_ptr<const Notification> Notifier::Build(const Flush& flush, const std::vector<AlertPtr>& alerts) const {
+  auto notification = std::make_shared<Notification>();
+  notification->receiver = flush.route->receiver->name;
+  notification->group_key = flush.group->key;
+  notification->group_labels = flush.group->labels;
+  notification->external_url = parts_.external_url;
+  notification->now = flush.tick;
+  for (const AlertPtr& alert : alerts) {
+    notification->alerts.push_back(*alert);
+    // What fires at the tick stays firing, however long the delivery takes.
+    if (!alert->ResolvedAt(flush.tick)) notification->alerts.back().ends_at = {};
+  }
+  SetCommon(*notification);
+  return notification;
+}
+
+bool Notifier::Wanted(const Delivery& delivery, bool send_resolved) const {
+  const NotificationLogEntry* entry = parts_.log.Find(delivery.key, parts_.loop.clock().Now());
+  return NeedsNotification(entry, delivery.firing, delivery.resolved, send_resolved,
+                           delivery.flush->route->config->repeat_interval, delivery.flush->tick) != NotifyReason::kNone;
+}
+
+void Notifier::Run(std::shared_ptr<Flush> flush) {
+  flush->open = 1;  // this function's own part, so that the flush does not end before all have started
+  const std::vector<AlertPtr> alerts = Filter(*flush);
+  if (alerts.empty()) return End(flush, true);
+
+  Delivery base;
+  base.flush = flush;
+  for (const AlertPtr& alert : alerts)
+    (alert->ResolvedAt(flush->tick) ? base.resolved : base.firing).push_back(alert->Fingerprint());
+  std::ranges::sort(base.firing);
+  std::ranges::sort(base.resolved);
+  const ReceiverConfig& receiver = *flush->route->receiver;
+  const std::string prefix = flush->group->key + ":" + receiver.name + "/";
+  const auto notification = [&] {
+    if (base.notification == nullptr) base.notification = Build(*flush, alerts);
+  };
+
+  if (flush->tree->config().inbox) {
+    base.key = prefix + "inbox/0";
+    if (Wanted(base, true)) {
+      notification();
+      TellInbox(base);
+    }
+  }
+  for (const Integration& integration : receiver.integrations) {
+    base.key = prefix + std::string(integration.kind->name) + "/" + std::to_string(integration.index);
+    base.integration = &integration;
+    if (!Wanted(base, integration.send_resolved)) {
+      if (flush->group->undelivered.erase(base.key) > 0) {
+        parts_.metrics.GivenUp(integration.kind->name, receiver.name);
+        parts_.logger.Warn(
+            "a notification was never delivered and its alerts have resolved: given up",
+            {{"receiver", receiver.name}, {"integration", integration.Name()}, {"group", flush->group->key}});
+      }
+      continue;
+    }
+    notification();
+    ++flush->open;
+    parts_.tasks.Spawn("notify " + receiver.name + "/" + integration.Name(), Deliver(std::make_shared<Delivery>(base)));
+  }
+  End(flush, true);
+}
+
+void Notifier::TellInbox(Delivery delivery) {
+  parts_.inbox.Add(*delivery.notification);
+  parts_.metrics.Notified("inbox", delivery.flush->route->receiver->name, core::Duration::zero());
+  Log(delivery);
+}
+
+void Notifier::Log(const Delivery& delivery) {
+  NotificationLogEntry entry;
+  entry.at = parts_.loop.clock().Now();
+  entry.firing = delivery.firing;
+  entry.resolved = delivery.resolved;
+  parts_.log.Write(delivery.key, std::move(entry), delivery.flush->route->config->repeat_interval);
+}
+
+core::Task<void> Notifier::Deliver(std::shared_ptr<Delivery> delivery) {
+  Flush& flush = *delivery->flush;
+  // After a reload a delivery of the group's earlier self may be under way: its outcome decides whether this one is
+  // needed at all.
+  bool waited = false;
+  while (in_flight_.contains(delivery->key) && parts_.loop.clock().Monotonic() < flush.deadline) {
+    waited = true;
+    co_await parts_.loop.Sleep(100ms);
+  }
+  if (in_flight_.contains(delivery->key)) co_return End(delivery->flush, false);
+  if (waited && !Wanted(*delivery, delivery->integration->send_resolved)) co_return End(delivery->flush, true);
+  in_flight_.insert(delivery->key);
+  bool ok = false;
+  try {
+    ok = co_await Attempt(delivery);
+  } catch (...) {
+    in_flight_.erase(delivery->key);
+    throw;
+  }
+  in_flight_.erase(delivery->key);
+  if (ok) {
+    flush.group->undelivered.erase(delivery->key);
+    Log(*delivery);
+  } else {
+    flush.group->undelivered.insert(delivery->key);
+    parts_.metrics.Failed(delivery->integration->kind->name, flush.route->receiver->name);
+  }
+  End(delivery->flush, ok);
+}
+
+core::Task<NotifyOutcome> Notifier::Once(std::shared_ptr<Delivery> delivery, std::shared_ptr<const Notification> sent) {
+  NotifyContext context;
+  context.loop = &parts_.loop;
+  context.http = &parts_.http;
+  context.render = delivery->flush->tree->config().render;
+  context.time_left = delivery->flush->deadline - parts_.loop.clock().Monotonic();
+  parts_.metrics.Attempt(delivery->integration->kind->name);
+  NotifyOutcome outcome = co_await delivery->integration->receiver->Notify(std::move(context), std::move(sent));
+  if (!outcome.ok) parts_.metrics.AttemptFailed(delivery->integration->kind->name);
+  co_return outcome;
+}
+
+// Delivers, with retries, until the flush's deadline.
+core::Task<bool> Notifier::Attempt(std::shared_ptr<Delivery> delivery) {
+  const core::Clock& clock = parts_.loop.clock();
+  const Flush& flush = *delivery->flush;
+  const Integration& integration = *delivery->integration;
+  const core::MonoTime start = clock.Monotonic();
+  std::shared_ptr<const Notification> sent = delivery->notification;
+  if (!integration.send_resolved) {
+    // Only resolved ones: nothing to send, but the log must say so, or a later firing would be taken for known.
+    if (delivery->firing.empty()) co_return true;
+    auto firing_only = std::make_shared<Notification>(*sent);
+    std::erase_if(firing_only->alerts, &Notification::Resolved);
+    SetCommon(*firing_only);
+    sent = std::move(firing_only);
+  }
+  if (const auto held = hold_until_.find(delivery->key); held != hold_until_.end()) {
+    if (held->second >= flush.deadline) co_return false;
+    if (held->second > clock.Monotonic()) co_await parts_.loop.SleepUntil(held->second);
+    hold_until_.erase(delivery->key);
+  }
+  core::Duration pause = kFirstPause;
+  std::string last_error;
+  for (int attempt = 1;; ++attempt) {
+    const NotifyOutcome outcome = co_await Once(delivery, sent);
+    if (outcome.ok) {
+      parts_.metrics.Notified(integration.kind->name, flush.route->receiver->name, clock.Monotonic() - start);
+      co_return true;
+    }
+    core::Duration wait = Spread(pause);
+    if (outcome.retry_after) wait = std::max(wait, *outcome.retry_after);
+    const bool again = outcome.retry && !stopping_ && clock.Monotonic() + wait < flush.deadline;
+    if (outcome.error != last_error || !again)
+      parts_.logger.Warn(again ? "a notification failed, it is tried again" : "a notification failed",
+                         {{"receiver", flush.route->receiver->name},
+                          {"integration", integration.Name()},
+                          {"group", flush.group->key},
+                          {"attempts", std::to_string(attempt)},
+                          {"error", outcome.error}});
+    last_error = outcome.error;
+    if (!again) {
+      if (outcome.retry_after) hold_until_[delivery->key] = clock.Monotonic() + *outcome.retry_after;
+      co_return false;
+    }
+    co_await parts_.loop.Sleep(wait);
+    pause = std::min(kLongestPause, std::chrono::duration_cast<core::Duration>(pause * kPauseGrowth));
+  }
+}
+
+void Notifier::End(const std::shared_ptr<Flush>& flush, bool ok) {
+  flush->failed |= !ok;
+  if (--flush->open == 0) done_(*flush);
+}
+
+}  // namespace pipewarden::alertmanager

@@ -1,0 +1,83 @@
+// The notification pipeline, in Alertmanager's order: inhibition, active times, mute times, silences; then for each
+// integration of the receiver on its own: deduplication against the log, delivery with retries inside the flush's
+// deadline, a line in the log. One failing integration fails the flush: the group keeps its resolved alerts and tries
+// again at its next tick, and siblings that got through are quiet then by deduplication.
+//
+// Beyond Alertmanager: Retry-After is honoured, and what never got through and has nothing left to tell is counted as
+// given up. Loop thread only.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "alertmanager/dispatcher.h"
+#include "alertmanager/inbox.h"
+#include "alertmanager/inhibitor.h"
+#include "alertmanager/metrics.h"
+#include "alertmanager/notification_log.h"
+#include "alertmanager/silences.h"
+#include "core/async/loop.h"
+#include "core/async/task_group.h"
+#include "core/net/http_client.h"
+
+namespace pipewarden::alertmanager {
+
+// All outlive the Notifier.
+struct NotifierParts {
+  core::Loop& loop;
+  core::HttpClient& http;
+  core::TaskGroup& tasks;
+  const Inhibitor& inhibitor;
+  const Silences& silences;
+  NotificationLog& log;
+  Inbox& inbox;
+  Metrics& metrics;
+  core::Logger logger;
+  std::string external_url;
+};
+
+class Notifier {
+ public:
+  Notifier(NotifierParts parts, std::function<void(const Flush&)> done);
+
+  void Run(std::shared_ptr<Flush> flush);
+  // From now on a delivery that fails is not tried again (the agent ends; the next start does).
+  void StopRetrying() { stopping_ = true; }
+  std::size_t in_flight() const { return in_flight_.size(); }
+
+ private:
+  struct Delivery {
+    std::shared_ptr<Flush> flush;
+    const Integration* integration = nullptr;  // good as long as flush->tree
+    std::string key;                           // of the notification log
+    std::shared_ptr<const Notification> notification;
+    std::vector<std::uint64_t> firing, resolved;
+  };
+
+  std::vector<AlertPtr> Filter(const Flush& flush);
+  bool MutedByTime(const Flush& flush, std::size_t alerts);
+  std::shared_ptr<const Notification> Build(const Flush& flush, const std::vector<AlertPtr>& alerts) const;
+  bool Wanted(const Delivery& delivery, bool send_resolved) const;
+  void TellInbox(Delivery delivery);
+  core::Task<void> Deliver(std::shared_ptr<Delivery> delivery);
+  core::Task<bool> Attempt(std::shared_ptr<Delivery> delivery);
+  core::Task<NotifyOutcome> Once(std::shared_ptr<Delivery> delivery, std::shared_ptr<const Notification> sent);
+  void Log(const Delivery& delivery);
+  void End(const std::shared_ptr<Flush>& flush, bool ok);
+
+  NotifierParts parts_;
+  std::function<void(const Flush&)> done_;
+  std::set<std::string> in_flight_;                   // keys of the log that are being delivered
+  std::map<std::string, core::MonoTime> hold_until_;  // what a Retry-After asked for
+  bool stopping_ = false;
+};
+
+// Why a route is quiet at this time: the names of its mute intervals that hold, or of its active intervals where none
+// does; empty where it is not.
+std::vector<std::string> MutedBy(const Route& route, core::WallTime time);
+
+}  // namespace pipewarden::alertmanager

@@ -1,0 +1,187 @@
+#include "alertmanager/silences.h"
+
+#include <algorithm>
+#include <random>
+
+#include "alertmanager/records.h"
+
+namespace pipewarden::alertmanager {
+namespace {
+
+using core::ErrorCode;
+using core::Fail;
+using core::Result;
+using core::WallTime;
+
+constexpr std::chrono::hours kRetention{120};
+
+std::string NewUuid() {
+  std::random_device random;
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string id = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
+  for (char& c : id) {
+    if (c == 'x') c = kHex[random() & 0xFU];
+    if (c == 'y') c = kHex[8U + (random() & 0x3U)];
+  }
+  return id;
+}
+
+Result<void> Validate(const Silence& silence) {
+  if (silence.matchers.empty()) return Fail(ErrorCode::kInvalid, "a silence needs at least one matcher");
+  if (std::ranges::all_of(silence.matchers, &core::Matcher::MatchesEmpty))
+    return Fail(ErrorCode::kInvalid, "at least one matcher must not match the empty string");
+  if (silence.ends_at < silence.starts_at) return Fail(ErrorCode::kInvalid, "end time must not be before start time");
+  return {};
+}
+
+// Whether `next` may replace `old` under the same id.
+bool CanEdit(const Silence& old, const Silence& next, WallTime now) {
+  if (old.matchers != next.matchers) return false;
+  switch (old.StateAt(now)) {
+    case SilenceState::kActive:
+      return std::chrono::floor<std::chrono::seconds>(old.starts_at) ==
+                 std::chrono::floor<std::chrono::seconds>(next.starts_at) &&
+             next.ends_at >= now;
+    case SilenceState::kPending:
+      return next.starts_at >= now;
+    case SilenceState::kExpired:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string_view SilenceStateText(SilenceState state) {
+  switch (state) {
+    case SilenceState::kPending:
+      return "pending";
+    case SilenceState::kActive:
+      return "active";
+    case SilenceState::kExpired:
+      return "expired";
+  }
+  return "expired";
+}
+
+SilenceState Silence::StateAt(WallTime now) const {
+  if (now < starts_at) return SilenceState::kPending;
+  return now > ends_at ? SilenceState::kExpired : SilenceState::kActive;
+}
+
+Result<std::string> Silences::Set(Silence silence, WallTime now) {
+  SortMatchers(silence.matchers);
+  silence.updated_at = now;
+  if (silence.id.empty()) {
+    if (silence.starts_at < now) silence.starts_at = now;
+  } else {
+    const auto old = silences_.find(silence.id);
+    if (old == silences_.end()) return Fail(ErrorCode::kNotFound, "silence '" + silence.id + "' not found");
+    if (CanEdit(old->second, silence, now)) {
+      if (auto valid = Validate(silence); !valid) return Fail(valid.error());
+      old->second = silence;
+      Keep(silence);
+      return silence.id;
+    }
+    if (silence.starts_at < now) silence.starts_at = now;
+    if (auto valid = Validate(silence); !valid) return Fail(valid.error());
+    if (silence.ends_at < now) return Fail(ErrorCode::kInvalid, "end time can't be in the past");
+    if (old->second.StateAt(now) != SilenceState::kExpired)
+      if (auto expired = Expire(silence.id, now); !expired) return Fail(expired.error());
+  }
+  if (auto valid = Validate(silence); !valid) return Fail(valid.error());
+  if (silence.ends_at < now) return Fail(ErrorCode::kInvalid, "end time can't be in the past");
+  silence.id = NewUuid();
+  Keep(silence);
+  std::string id = silence.id;
+  silences_.emplace(id, std::move(silence));
+  return id;
+}
+
+Result<void> Silences::Expire(std::string_view id, WallTime now) {
+  const auto at = silences_.find(id);
+  if (at == silences_.end()) return Fail(ErrorCode::kNotFound, "silence '" + std::string(id) + "' not found");
+  Silence& silence = at->second;
+  switch (silence.StateAt(now)) {
+    case SilenceState::kExpired:
+      return Fail(ErrorCode::kInvalid, "silence '" + std::string(id) + "' has expired already");
+    case SilenceState::kPending:
+      silence.starts_at = now;
+      [[fallthrough]];
+    case SilenceState::kActive:
+      silence.ends_at = now - core::Duration(1);
+      break;  // it holds through its end
+  }
+  if (silence.starts_at > silence.ends_at) silence.starts_at = silence.ends_at;
+  silence.updated_at = now;
+  Keep(silence);
+  return {};
+}
+
+const Silence* Silences::Find(std::string_view id) const {
+  const auto at = silences_.find(id);
+  return at == silences_.end() ? nullptr : &at->second;
+}
+
+std::vector<Silence> Silences::List() const {
+  std::vector<Silence> list;
+  for (const auto& [id, silence] : silences_) list.push_back(silence);
+  return list;
+}
+
+std::vector<std::string> Silences::SilencedBy(const core::Labels& labels, WallTime now, bool first_only) const {
+  std::vector<std::string> found;
+  for (const auto& [id, silence] : silences_) {
+    if (silence.StateAt(now) != SilenceState::kActive || !MatchesAll(silence.matchers, labels)) continue;
+    found.push_back(id);
+    if (first_only) break;
+  }
+  return found;
+}
+
+void Silences::Collect(WallTime now) {
+  std::erase_if(silences_, [&](const auto& entry) { return entry.second.ends_at + kRetention < now; });
+}
+
+namespace {
+
+std::string Record(const Silence& silence) {
+  RecordWriter record(Silences::kRecordType);
+  record.Text(silence.id).Number(silence.matchers.size());
+  for (const core::Matcher& matcher : silence.matchers)
+    record.Text(matcher.name()).Number(static_cast<std::uint64_t>(matcher.op())).Text(matcher.value());
+  record.Time(silence.starts_at).Time(silence.ends_at).Time(silence.updated_at);
+  record.Text(silence.created_by).Text(silence.comment);
+  return record.Take();
+}
+
+}  // namespace
+
+void Silences::Keep(const Silence& silence) {
+  if (keep_) keep_(Record(silence));
+}
+
+void Silences::WriteAll(const std::function<void(std::string_view)>& write) const {
+  for (const auto& [id, silence] : silences_) write(Record(silence));
+}
+
+void Silences::Restore(std::string_view record) {
+  RecordReader reader(record);
+  Silence silence;
+  silence.id = reader.Text();
+  for (std::uint64_t left = reader.Number(); reader.ok() && left > 0; --left) {
+    std::string name = reader.Text();
+    const std::uint64_t op = reader.Number();
+    auto matcher = core::Matcher::Make(std::move(name), static_cast<core::MatchOp>(op & 3U), reader.Text());
+    if (!matcher) return;  // written by a build whose RE2 took more than ours
+    silence.matchers.push_back(std::move(*matcher));
+  }
+  silence.starts_at = reader.Time();
+  silence.ends_at = reader.Time();
+  silence.updated_at = reader.Time();
+  silence.created_by = reader.Text();
+  silence.comment = reader.Text();
+  if (reader.ok() && !silence.id.empty()) silences_.insert_or_assign(silence.id, std::move(silence));
+}
+
+}  // namespace pipewarden::alertmanager

@@ -1,0 +1,155 @@
+// Nothing is forgotten over SIGKILL: the journal alone is left.
+#include <boost/test/unit_test.hpp>
+
+#include "tests/alertmanager/support/fixture.h"
+
+namespace pipewarden::alertmanager {
+namespace {
+
+const std::string kPlain = R"(
+route: {receiver: team, group_by: [job], group_wait: 30s, group_interval: 5m, repeat_interval: 4h}
+receivers: [{name: team, webhook_configs: [{url: 'http://x/'}]}]
+)";
+
+struct PersistenceFixture : AlertmanagerFixture {
+  void Restart(core::Duration down) {
+    Kill();
+    clock.Jump(down);
+    Apply(kPlain);
+  }
+};
+
+BOOST_FIXTURE_TEST_SUITE(persistence, PersistenceFixture)
+
+BOOST_AUTO_TEST_CASE(what_was_told_is_not_told_again_and_the_resolve_is) {
+  Apply(kPlain);
+  Fire("a");
+  loop.Advance(1min);
+  BOOST_TEST(Heard() == "30s firing a");
+  Restart(10min);
+  loop.Advance(1min);
+  BOOST_TEST(Heard() == "");
+  BOOST_TEST(manager->Alerts().size() == 1U);
+  Resolve("a");
+  loop.Advance(10min);
+  BOOST_TEST(Heard() == "960s resolved a");  // 660 s (flushed at once, nothing to tell) + 5 min
+}
+
+BOOST_AUTO_TEST_CASE(what_was_not_told_yet_is_told_after_the_start) {
+  Apply(kPlain);
+  Fire("a");
+  loop.Advance(10s);
+  Restart(1min);
+  loop.Advance(1min);
+  BOOST_TEST(Heard() == "70s firing a");
+}
+
+BOOST_AUTO_TEST_CASE(a_delivery_that_kept_failing_goes_on) {
+  Apply(kPlain);
+  for (int i = 0; i < 100; ++i) teller.outcomes["team/webhook[0]"].push_back(TryAgain("down"));
+  Fire("a");
+  loop.Advance(2min);
+  teller.outcomes.clear();
+  Restart(1s);
+  loop.Advance(1s);
+  BOOST_TEST(Heard() == "121s firing a");
+}
+
+BOOST_AUTO_TEST_CASE(a_resolve_that_was_not_told_yet_is_told) {
+  Apply(kPlain);
+  Fire("a");
+  loop.Advance(1min);
+  Resolve("a");
+  Restart(1min);
+  loop.Advance(10min);
+  BOOST_TEST(Heard() == "30s firing a; 120s resolved a");
+}
+
+BOOST_AUTO_TEST_CASE(an_alert_whose_source_is_gone_times_out_after_the_start) {
+  Apply(kPlain);
+  core::Alert alert = Alert("a");
+  alert.ends_at = {};
+  Put(alert);
+  loop.Advance(1min);
+  Restart(1h);
+  loop.Advance(15min);
+  // Awake for resolve_timeout (5 min) after the start at 3660 s, told at the first tick after it.
+  BOOST_TEST(Heard() == "30s firing a; 3960s resolved a");
+  Restart(1min);
+  loop.Advance(10min);
+  BOOST_TEST(Heard() == "");  // and that is not forgotten either
+}
+
+BOOST_AUTO_TEST_CASE(silences_and_the_inbox_stay) {
+  Apply(kPlain);
+  Silence("alertname=a", 1h);
+  Fire("a");
+  Fire("b");
+  loop.Advance(1min);
+  Restart(1min);
+  BOOST_TEST(manager->silences().size() == 1U);
+  const std::vector<InboxEntry> inbox = manager->Inbox();
+  BOOST_REQUIRE(inbox.size() == 1U);
+  BOOST_TEST(inbox[0].title == "[FIRING:1]  (b)");
+  BOOST_TEST(inbox[0].alerts.size() == 1U);
+  loop.Advance(1min);
+  BOOST_TEST(Heard() == "30s firing b");
+}
+
+BOOST_AUTO_TEST_CASE(an_orderly_stop_leaves_a_checkpoint_that_says_the_same) {
+  Apply(kPlain);
+  Fire("a");
+  Fire("b");
+  loop.Advance(1min);
+  Resolve("b");
+  Stop();
+  BOOST_TEST(Heard() == "30s firing a b");
+  Apply(kPlain);
+  loop.Advance(10min);
+  BOOST_TEST(Heard() == "90s firing a | resolved b");
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_lets_a_delivery_under_way_end) {
+  Apply(kPlain);
+  teller.takes["team/webhook[0]"] = 5s;
+  Fire("a");
+  loop.Advance(31s);
+  Stop();
+  BOOST_TEST(Heard() == "35s firing a");
+  teller.takes.clear();
+  Apply(kPlain);
+  loop.Advance(10min);
+  BOOST_TEST(Heard() == "");
+}
+
+BOOST_AUTO_TEST_CASE(resolved_alerts_are_forgotten_in_the_end) {
+  Apply(kPlain);
+  Fire("a");
+  loop.Advance(1min);
+  Resolve("a");
+  loop.Advance(1h);
+  Restart(1s);
+  loop.Advance(1min);
+  BOOST_TEST(Heard() == "30s firing a; 330s resolved a");
+  BOOST_TEST(manager->Alerts().empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_inbox_alone_needs_no_configuration) {
+  Start();
+  manager->Apply(InboxOnlyConfig());
+  Fire("a", {{"severity", "page"}});
+  loop.Advance(1min);
+  Resolve("a", {{"severity", "page"}});
+  loop.Advance(10min);
+  const std::vector<InboxEntry> inbox = manager->Inbox();
+  BOOST_REQUIRE(inbox.size() == 2U);
+  BOOST_TEST(inbox[1].title == "[FIRING:1] a (page)");
+  BOOST_TEST(inbox[0].title == "[RESOLVED] a (page)");
+  BOOST_TEST(inbox[0].resolved);
+  BOOST_TEST(inbox[0].id > inbox[1].id);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace pipewarden::alertmanager
