@@ -20,8 +20,8 @@ struct TemplateSample {
   double value = 0;
 };
 
-// What `query "…"` asks: an instant query at the evaluation's time. A scalar or string result comes as one sample without
-// labels.
+// What `query "…"` asks: an instant query at the evaluation's time. A scalar or string result comes as one sample
+// without labels.
 using TemplateQuery = std::function<core::Result<std::vector<TemplateSample>>(std::string_view expression)>;
 
 struct TemplateContext {

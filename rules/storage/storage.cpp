@@ -40,7 +40,7 @@ Storage::Storage(StorageOptions options, core::Logger logger, std::shared_ptr<pr
 Storage::~Storage() = default;
 
 std::string Storage::PathOf(std::string_view kind, std::uint64_t number, std::string_view extension) const {
-  return fmt::format("{}/{}-{:08}.{}", options_.directory, kind, number, extension);
+  return fmt::format("{}/{}-{:08}.{}", options_.path, kind, number, extension);
 }
 
 std::size_t Storage::series_count() const {
@@ -154,8 +154,7 @@ void Storage::AppendBatch(core::TimestampMs time, std::span<const RefSample> sam
   if (dropped > 0) metrics_->DroppedSamples("out_of_order", dropped);
 }
 
-// Ends series with a staleness marker, but for those that another owner has given a sample at that time.
-void Storage::MarkStale(std::span<const SeriesRef> series, core::TimestampMs time) {
+void Storage::End(std::span<const SeriesRef> series, core::TimestampMs time) {
   std::vector<RefSample> markers;
   {
     const ReaderLock lock(mutex_);
@@ -243,7 +242,7 @@ void Storage::Take(core::SampleSource& source, core::TimestampMs time) {
   const std::vector<SeriesRef> gone = visitor.Finish();
   std::size_t appended = 0;
   AppendBatch(time, visitor.samples(), true, appended);
-  if (!gone.empty()) MarkStale(gone, time);
+  if (!gone.empty()) End(gone, time);
 }
 
 void Storage::Forget(std::string_view source_name, core::TimestampMs time) {
@@ -253,7 +252,7 @@ void Storage::Forget(std::string_view source_name, core::TimestampMs time) {
   for (const SourceSeries& series : found->second.series)
     if (series.ref != kDropped) gone.push_back(series.ref);
   sources_.erase(found);
-  MarkStale(gone, time);
+  End(gone, time);
 }
 
 // --- the log ---
@@ -323,13 +322,13 @@ void Storage::RemoveOldLogs() {
     const std::string stem = path.stem().string();
     return std::strtoull(stem.c_str() + stem.find('-') + 1, nullptr, 10);
   };
-  for (const auto& entry : std::filesystem::directory_iterator(options_.directory, ignored))
+  for (const auto& entry : std::filesystem::directory_iterator(options_.path, ignored))
     if (entry.path().extension() == ".ckpt") checkpoints.push_back(number_of(entry.path()));
   std::ranges::sort(checkpoints, std::ranges::greater{});
   if (checkpoints.empty()) return;
   // With one checkpoint alone the logs before it are the second generation.
   const std::uint64_t keep_from = checkpoints.size() > 1 ? checkpoints[1] : 0;
-  for (const auto& entry : std::filesystem::directory_iterator(options_.directory, ignored)) {
+  for (const auto& entry : std::filesystem::directory_iterator(options_.path, ignored)) {
     const auto extension = entry.path().extension();
     if ((extension == ".ckpt" || extension == ".log") && number_of(entry.path()) < keep_from)
       std::filesystem::remove(entry.path(), ignored);
@@ -361,7 +360,7 @@ void Storage::SealWindow() {
     const WriterLock lock(mutex_);
     head_.CloseBefore(end);
   }
-  const std::string path = fmt::format("{}/segment-{:013}.seg", options_.directory, start);
+  const std::string path = fmt::format("{}/segment-{:013}.seg", options_.path, start);
   core::Result<void> written;
   {
     const ReaderLock lock(mutex_);
@@ -395,10 +394,11 @@ void Storage::ApplyRetention(core::TimestampMs now) {
     const ReaderLock lock(mutex_);
     segments = segments_;
   }
+  const auto retention_ms = std::chrono::duration_cast<std::chrono::milliseconds>(options_.retention_time).count();
   std::uint64_t bytes = DiskBytes();
   std::size_t expired = 0;
   for (const auto& segment : *segments) {
-    if (segment->end() > now - options_.retention_ms && bytes <= options_.retention_bytes) break;
+    if (segment->end() > now - retention_ms && bytes <= options_.retention_bytes) break;
     bytes -= std::min(bytes, segment->file_bytes());
     ++expired;
   }
@@ -447,7 +447,7 @@ void Storage::RemoveDamaged() {
 std::uint64_t Storage::DiskBytes() const {
   std::uint64_t bytes = 0;
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(options_.directory, ignored)) {
+  for (const auto& entry : std::filesystem::directory_iterator(options_.path, ignored)) {
     const std::uint64_t size = entry.file_size(ignored);
     if (!ignored) bytes += size;
   }

@@ -28,6 +28,7 @@
 #include "core/logging.h"
 #include "core/model/sample_sink.h"
 #include "core/result.h"
+#include "core/time/clock.h"
 #include "rules/promql/queryable.h"
 #include "rules/storage/head.h"
 #include "rules/storage/segment.h"
@@ -43,8 +44,8 @@ namespace pipewarden::rules {
 class StorageMetrics;
 
 struct StorageOptions {
-  std::string directory = {};
-  core::TimestampMs retention_ms = 15LL * 24 * 60 * 60 * 1000;
+  std::string path = {};  // the directory
+  core::Duration retention_time = std::chrono::days(15);
   std::uint64_t retention_bytes = 512ULL << 20U;  // all files together
   std::size_t max_series = 100'000;
   std::size_t cache_bytes = 16U << 20U;
@@ -78,6 +79,10 @@ class Storage final : public core::SampleSink, public promql::Queryable {
   // Writes a checkpoint, so that the next start has no log to read. Not needed for safety; good before an orderly end.
   // False where none could be written (which is logged).
   bool Checkpoint();
+  // Ends these series with a staleness marker, but for those that have a sample at that time already.
+  void End(std::span<const SeriesRef> series, core::TimestampMs time);
+  // The last call: a checkpoint, for a quick next start.
+  void Close() { Checkpoint(); }
 
   // --- any thread ---
 
@@ -88,6 +93,8 @@ class Storage final : public core::SampleSink, public promql::Queryable {
   std::size_t MemoryBytes() const;
   // Of opening: records, or tails of files, that did not read back.
   std::uint64_t wal_corruptions() const { return wal_corruptions_; }
+  // Writer: the wall clock is behind the samples (see TickTime).
+  bool clock_is_behind() const { return clock_is_behind_; }
 
  private:
   friend class StorageQuerier;
@@ -108,7 +115,6 @@ class Storage final : public core::SampleSink, public promql::Queryable {
   Storage(StorageOptions options, core::Logger logger, std::shared_ptr<prometheus::Registry> registry);
 
   void AppendBatch(core::TimestampMs time, std::span<const RefSample> samples, bool move_late, std::size_t& appended);
-  void MarkStale(std::span<const SeriesRef> series, core::TimestampMs time);
   void WriteLog();
   void OpenNextLog();
   void SealWindow();

@@ -121,16 +121,16 @@ class StorageLoader {
 
   core::Result<void> Load() {
     std::error_code error;
-    fs::create_directories(storage_.options_.directory, error);
-    if (error) return core::Fail(core::SystemError("create folder " + storage_.options_.directory, error.value()));
-    auto files = ListFiles(storage_.options_.directory);
+    fs::create_directories(storage_.options_.path, error);
+    if (error) return core::Fail(core::SystemError("create folder " + storage_.options_.path, error.value()));
+    auto files = ListFiles(storage_.options_.path);
     if (!files) return core::Fail(files.error());
     LoadSegments(*files);
     LoadHead(*files);
     storage_.OpenNextLog();
     if (!storage_.log_.is_open())
-      return core::Fail(core::ErrorCode::kInternal, "no log could be created in " + storage_.options_.directory +
-                                                        ": is the disk full or read-only?");
+      return core::Fail(core::ErrorCode::kInternal,
+                        "no log could be created in " + storage_.options_.path + ": is the disk full or read-only?");
     if (damaged_ || files->logs.size() > kManyLogs) {
       // What was read of a damaged log is in the checkpoint; only then the log may go.
       if (storage_.Checkpoint())

@@ -30,7 +30,7 @@ core::Matcher RandomMatcher(std::mt19937& random) {
 }
 
 void CheckAll(const Head& head, std::mt19937& random) {
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < 60; ++round) {
     std::vector<core::Matcher> matchers;
     for (auto count = random() % 4; count > 0; --count) matchers.push_back(RandomMatcher(random));
     std::vector<SeriesRef> wanted;

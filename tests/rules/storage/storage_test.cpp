@@ -33,7 +33,7 @@ struct Lines {
 };
 
 std::unique_ptr<Storage> OpenStorage(const std::string& directory, Lines& lines, StorageOptions options = {}) {
-  options.directory = directory;
+  options.path = directory;
   auto storage = Storage::Open(std::move(options), lines.logger, std::make_shared<prometheus::Registry>());
   BOOST_REQUIRE_MESSAGE(storage.has_value(), (storage ? "" : storage.error().message));
   return std::move(*storage);
@@ -320,7 +320,7 @@ BOOST_AUTO_TEST_CASE(retention_by_time_and_bytes_removes_old_segments_and_their_
   Lines lines;
   Model model;
   std::mt19937_64 random(5);
-  auto storage = OpenStorage(dir.path(), lines, {.retention_ms = 5 * kWindowMs});
+  auto storage = OpenStorage(dir.path(), lines, {.retention_time = std::chrono::milliseconds(5 * kWindowMs)});
   core::TimestampMs time = WindowStart(kStart);
   const RefSample once{*storage->Resolve(core::Labels{{"__name__", "once"}}, "test"), 1};
   storage->Append(time + 1, std::span(&once, 1));

@@ -1,0 +1,250 @@
+#include "rules/alerting_rule.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "rules/promql/parser.h"
+#include "rules/promql/printer.h"
+
+namespace pipewarden::rules {
+namespace {
+
+core::TimestampMs Ms(core::Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+TemplateQuery QueryForTemplates(const RuleContext& context) {
+  return [&context](std::string_view text) -> core::Result<std::vector<TemplateSample>> {
+    auto tree = promql::ParseExpr(text);
+    if (!tree) return core::Fail(tree.error());
+    auto result = context.query(**tree, context.time - context.offset);
+    if (!result) return core::Fail(result.error());
+    auto samples = VectorOf(*result);
+    if (!samples) return core::Fail(samples.error());
+    std::vector<TemplateSample> out;
+    out.reserve(samples->size());
+    for (OutputSample& sample : *samples) out.push_back({std::move(sample.labels), sample.value});
+    return out;
+  };
+}
+
+TemplateContext ContextFor(const core::Labels& labels, double value, const RuleContext& context) {
+  return {.labels = labels,
+          .value = value,
+          .external_labels = context.external_labels,
+          .external_url = context.external_url,
+          .time = context.time,
+          .query = QueryForTemplates(context)};
+}
+
+}  // namespace
+
+std::string_view AlertStateName(AlertState state) {
+  switch (state) {
+    case AlertState::kInactive:
+      return "inactive";
+    case AlertState::kPending:
+      return "pending";
+    case AlertState::kFiring:
+      return "firing";
+  }
+  return "inactive";
+}
+
+std::string GraphUrl(std::string_view external_url, std::string_view expr) {
+  std::string out(external_url);
+  out += "/graph?g0.expr=";
+  for (const char c : expr) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+        c == '.' || c == '~')
+      out += c;
+    else if (c == ' ')
+      out += '+';
+    else
+      out += fmt::format("%{:02X}", byte);
+  }
+  return out + "&g0.tab=1";
+}
+
+core::Labels AlertingRule::AlertLabels(const core::Labels& labels, double value, const RuleContext& context) const {
+  core::Labels out = labels;
+  out.Remove(core::kMetricName);
+  if (!config().labels.empty()) {
+    const TemplateContext shown = ContextFor(labels, value, context);
+    for (const RuleText& label : config().labels) out.Set(label.name, label.parsed.ExpandOrError(shown));
+  }
+  out.Set(core::kAlertName, config().name);
+  return out;
+}
+
+core::Labels AlertingRule::AnnotationsOf(const core::Labels& labels, double value, const RuleContext& context) const {
+  core::Labels out;
+  if (config().annotations.empty()) return out;
+  const TemplateContext shown = ContextFor(labels, value, context);
+  for (const RuleText& annotation : config().annotations)
+    out.Set(annotation.name, annotation.parsed.ExpandOrError(shown));
+  return out;
+}
+
+core::Result<AlertingRule::Alerts> AlertingRule::Wanted(const RuleContext& context) const {
+  auto result = context.query(*config().tree, context.time - context.offset);
+  if (!result) return core::Fail(result.error());
+  auto samples = VectorOf(*result);
+  if (!samples) return core::Fail(samples.error());
+  Alerts wanted;
+  for (const OutputSample& sample : *samples) {
+    const auto [place, is_new] = wanted.try_emplace(AlertLabels(sample.labels, sample.value, context));
+    if (!is_new)
+      return core::Fail(core::ErrorCode::kInvalid,
+                        "vector contains metrics with the same labelset after applying alert labels");
+    place->second.annotations = AnnotationsOf(sample.labels, sample.value, context);
+    place->second.value = sample.value;
+    place->second.active_at = context.time;
+  }
+  return wanted;
+}
+
+bool AlertingRule::Advance(ActiveAlert& alert, bool holds, core::TimestampMs time) const {
+  if (holds) {
+    alert.keep_firing_since = 0;
+    const bool due = time - alert.active_at >= Ms(config().for_);
+    if (alert.state == AlertState::kPending && due) {
+      alert.state = AlertState::kFiring;
+      alert.fired_at = time;
+    } else if (alert.state == AlertState::kFiring && !due) {
+      alert.state = AlertState::kPending;  // a reload has raised `for`
+      alert.fired_at = 0;
+    }
+    return true;
+  }
+  if (alert.state == AlertState::kPending) return false;
+  if (alert.state == AlertState::kInactive) return time - alert.resolved_at <= kResolvedRetentionMs;
+  if (config().keep_firing_for > core::Duration::zero()) {
+    if (alert.keep_firing_since == 0) alert.keep_firing_since = time;
+    if (time - alert.keep_firing_since < Ms(config().keep_firing_for)) return true;
+  }
+  alert.state = AlertState::kInactive;
+  alert.resolved_at = time;
+  return true;
+}
+
+core::Result<std::vector<OutputSample>> AlertingRule::Evaluate(const RuleContext& context) {
+  auto wanted = Wanted(context);
+  if (!wanted) return core::Fail(wanted.error());
+  for (auto& [labels, fresh] : *wanted) {
+    const auto [known, is_new] = alerts_.try_emplace(labels);
+    if (is_new || !IsActive(known->second)) {
+      known->second = fresh;
+    } else {
+      known->second.value = fresh.value;
+      known->second.annotations = fresh.annotations;
+    }
+  }
+  std::vector<OutputSample> samples;
+  std::size_t active = 0;
+  for (auto at = alerts_.begin(); at != alerts_.end();) {
+    if (!Advance(at->second, wanted->contains(at->first), context.time)) {
+      at = alerts_.erase(at);
+      continue;
+    }
+    if (IsActive(at->second)) {
+      ++active;
+      if (restored_) {
+        core::Labels labels = at->first;
+        labels.Set(core::kMetricName, "ALERTS_FOR_STATE");
+        // Whole seconds, as Prometheus writes them, rounded down.
+        const double seconds = static_cast<double>(at->second.active_at / 1000);
+        samples.push_back({labels, seconds});
+        labels.Set(core::kMetricName, "ALERTS");
+        labels.Set("alertstate", AlertStateName(at->second.state));
+        samples.push_back({std::move(labels), 1});
+      }
+    }
+    ++at;
+  }
+  if (context.limit > 0 && active > context.limit) {
+    alerts_.clear();
+    return core::Fail(core::ErrorCode::kLimit,
+                      fmt::format("exceeded limit of {} with {} alerts", context.limit, active));
+  }
+  return samples;
+}
+
+std::vector<core::Alert> AlertingRule::TakeUnsent(core::TimestampMs time, core::TimestampMs resend_ms,
+                                                  core::TimestampMs interval_ms, const RuleContext& context) {
+  std::vector<core::Alert> out;
+  for (auto& [labels, alert] : alerts_) {
+    if (alert.state == AlertState::kPending) continue;
+    const bool resolved_since = alert.resolved_at > alert.last_sent_at;
+    if (!resolved_since && alert.last_sent_at + resend_ms >= time) continue;
+    alert.last_sent_at = time;
+    core::Alert sent;
+    sent.labels = labels;
+    for (const core::Label& label : context.external_labels)
+      if (!sent.labels.Has(label.name)) sent.labels.Set(label.name, label.value);
+    sent.annotations = alert.annotations;
+    sent.starts_at = core::FromMs(alert.fired_at);
+    sent.ends_at =
+        core::FromMs(alert.resolved_at != 0 ? alert.resolved_at : time + 4 * std::max(interval_ms, resend_ms));
+    sent.generator_url = GraphUrl(context.external_url, promql::Print(*config().tree));
+    sent.updated_at = core::FromMs(time);
+    out.push_back(std::move(sent));
+  }
+  return out;
+}
+
+void AlertingRule::CopyState(const AlertingRule& old) {
+  alerts_ = old.alerts_;
+  restored_ = old.restored_;
+}
+
+void AlertingRule::Restore(std::span<const RememberedAlert> remembered, const RuleContext& context) {
+  const core::TimestampMs hold = Ms(config().for_);
+  for (const RememberedAlert& before : remembered) {
+    const auto found = alerts_.find(before.labels);
+    if (found == alerts_.end()) {
+      // It was firing, and its condition does not hold (any more): it goes on for what is left of keep_firing_for.
+      const core::TimestampMs keep = Ms(config().keep_firing_for);
+      if (!before.firing || keep == 0 || context.time - before.seen_at >= keep) continue;
+      ActiveAlert& alert = alerts_[before.labels];
+      core::Labels shown = before.labels;
+      shown.Remove(core::kAlertName);
+      alert.state = AlertState::kFiring;
+      alert.value = core::NormalNaN();
+      alert.annotations = AnnotationsOf(shown, alert.value, context);
+      alert.active_at = before.active_at;
+      alert.fired_at = before.active_at + hold;
+      alert.keep_firing_since = before.seen_at;
+      continue;
+    }
+    ActiveAlert& alert = found->second;
+    if (alert.state != AlertState::kPending || hold == 0) continue;
+    const core::TimestampMs left = hold - (before.seen_at - before.active_at);
+    if (left <= 0)
+      alert.active_at = before.active_at;  // was firing: fires with the next evaluation
+    else if (hold >= kRestoreGraceMs && left < kRestoreGraceMs)
+      alert.active_at = context.time + kRestoreGraceMs - hold;
+    else
+      alert.active_at = before.active_at + (context.time - before.seen_at);
+    alert.active_at = std::min(alert.active_at, context.time);
+  }
+  restored_ = true;
+}
+
+void AlertingRule::ShiftTimes(core::TimestampMs by) {
+  for (auto& [labels, alert] : alerts_)
+    for (core::TimestampMs* time :
+         {&alert.active_at, &alert.fired_at, &alert.resolved_at, &alert.last_sent_at, &alert.keep_firing_since})
+      if (*time != 0) *time = std::max<core::TimestampMs>(1, *time + by);
+}
+
+AlertState AlertingRule::state() const {
+  AlertState highest = AlertState::kInactive;
+  for (const auto& [labels, alert] : alerts_) highest = std::max(highest, alert.state);
+  return highest;
+}
+
+}  // namespace pipewarden::rules

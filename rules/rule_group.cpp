@@ -1,0 +1,238 @@
+#include "rules/rule_group.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include "rules/promql/printer.h"
+#include "rules/recording_rule.h"
+
+namespace pipewarden::rules {
+namespace {
+
+// Alerts of a process before are restored after this many evaluations: the first may see too few samples.
+constexpr int kEvaluationsBeforeRestore = 2;
+constexpr core::TimestampMs kRestoreWithinMs = 60LL * 60 * 1000;
+
+core::TimestampMs Ms(core::Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+std::vector<std::pair<std::string, std::string>> PairsOf(const std::vector<RuleText>& texts) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const RuleText& text : texts) out.emplace_back(text.name, text.text);
+  return out;
+}
+
+// The newest samples of the rule's series of that metric, by the alert's labels; stale ones left out.
+using LastSamples = std::map<core::Labels, core::Sample>;
+LastSamples LastSamplesOf(const AlertingRule& rule, std::string_view metric, core::TimestampMs from,
+                          core::TimestampMs to, const Storage& storage) {
+  LastSamples out;
+  std::vector<core::Matcher> matchers;
+  const auto equals = [&](std::string_view name, std::string_view value) {
+    auto matcher = core::Matcher::Make(std::string(name), core::MatchOp::kEqual, std::string(value));
+    if (matcher) matchers.push_back(std::move(*matcher));
+  };
+  equals(core::kMetricName, metric);
+  equals(core::kAlertName, rule.config().name);
+  if (metric == "ALERTS") equals("alertstate", "firing");
+  for (const RuleText& label : rule.config().labels)
+    if (label.text.find("{{") == std::string::npos && label.name != core::kAlertName) equals(label.name, label.text);
+  auto querier = storage.Open(from, to);
+  if (!querier) return out;
+  auto set = (*querier)->Select({.from = from, .to = to}, matchers);
+  if (!set) return out;
+  for (std::size_t i = 0; i < (*set)->size(); ++i) {
+    promql::SampleColumns last;
+    if (!(*set)->ReadLast(i, from, to, last) || last.empty() || core::IsStaleNaN(last.values[0])) continue;
+    core::Labels labels = *(*set)->labels(i);
+    labels.Remove(core::kMetricName);
+    labels.Remove("alertstate");
+    out[std::move(labels)] = {last.times[0], last.values[0]};
+  }
+  return out;
+}
+
+}  // namespace
+
+RuleGroup::RuleGroup(const RuleGroupConfig& config, std::string file, core::Duration default_interval)
+    : name_(config.name),
+      file_(std::move(file)),
+      interval_ms_(std::max<core::TimestampMs>(1, Ms(config.interval.value_or(default_interval)))),
+      offset_ms_(Ms(config.query_offset.value_or(core::Duration::zero()))),
+      limit_(config.limit) {
+  for (const RuleConfig& rule : config.rules) {
+    Entry entry;
+    entry.identity = rule.Identity();
+    entry.printed = promql::Print(*rule.tree);
+    if (rule.alerting) {
+      auto alerting = std::make_unique<AlertingRule>(rule);
+      entry.alerting = alerting.get();
+      entry.rule = std::move(alerting);
+    } else {
+      entry.rule = std::make_unique<RecordingRule>(rule);
+    }
+    rules_.push_back(std::move(entry));
+  }
+}
+
+RuleGroup::Outcome RuleGroup::Evaluate(core::TimestampMs now, const GroupEnvironment& environment) {
+  Outcome outcome;
+  if (next_due_ != 0) outcome.missed = static_cast<std::size_t>((now - next_due_) / interval_ms_);
+  next_due_ = (now / interval_ms_ + 1) * interval_ms_;
+  const core::MonoTime start = environment.clock.Monotonic();
+  const RuleContext context{.query = environment.query,
+                            .time = now,
+                            .offset = offset_ms_,
+                            .limit = limit_,
+                            .external_labels = environment.external_labels,
+                            .external_url = environment.external_url};
+  for (Entry& entry : rules_) EvaluateRule(entry, context, outcome, environment);
+  if (evaluations_ < kEvaluationsBeforeRestore && ++evaluations_ == kEvaluationsBeforeRestore)
+    Restore(context, environment);
+  last_evaluation_ = now;
+  last_seconds_ = outcome.seconds = core::ToSeconds(environment.clock.Monotonic() - start);
+  return outcome;
+}
+
+void RuleGroup::EvaluateRule(Entry& entry, const RuleContext& context, Outcome& outcome,
+                             const GroupEnvironment& environment) {
+  const core::MonoTime start = environment.clock.Monotonic();
+  auto samples = entry.rule->Evaluate(context);
+  Rule::Health& health = entry.rule->health;
+  health.evaluated = true;
+  health.last_evaluation = context.time;
+  health.error = samples ? "" : samples.error().message;
+  if (samples) {
+    if (entry.alerting != nullptr) {
+      auto unsent = entry.alerting->TakeUnsent(context.time, environment.resend_ms, interval_ms_, context);
+      std::ranges::move(unsent, std::back_inserter(outcome.alerts));
+    }
+    Write(entry, std::move(*samples), context.time - context.offset, environment.storage);
+  } else {
+    ++outcome.failures;
+  }
+  health.seconds = core::ToSeconds(environment.clock.Monotonic() - start);
+}
+
+void RuleGroup::Write(Entry& entry, std::vector<OutputSample> samples, core::TimestampMs time, Storage& storage) {
+  SeriesOfRule written;
+  std::vector<RefSample> batch;
+  batch.reserve(samples.size());
+  for (OutputSample& sample : samples) {
+    const auto ref = storage.Resolve(sample.labels, "rules");
+    if (!ref) continue;  // the storage has counted it
+    batch.push_back({*ref, sample.value});
+    entry.series.erase(sample.labels);
+    written.emplace(std::move(sample.labels), *ref);
+  }
+  storage.Append(time, batch);
+  std::vector<SeriesRef> gone;
+  for (const auto& [labels, ref] : entry.series) gone.push_back(ref);
+  if (!gone.empty()) storage.End(gone, time);
+  entry.series = std::move(written);
+}
+
+void RuleGroup::Restore(const RuleContext& context, const GroupEnvironment& environment) {
+  for (Entry& entry : rules_) {
+    if (entry.alerting == nullptr || entry.alerting->restored()) continue;
+    const RuleConfig& config = entry.rule->config();
+    std::vector<RememberedAlert> remembered;
+    if (config.for_ > core::Duration::zero() || config.keep_firing_for > core::Duration::zero()) {
+      const core::TimestampMs from = context.time - kRestoreWithinMs;
+      const auto active = LastSamplesOf(*entry.alerting, "ALERTS_FOR_STATE", from, context.time, environment.storage);
+      const auto firing = LastSamplesOf(*entry.alerting, "ALERTS", from, context.time, environment.storage);
+      for (const auto& [labels, sample] : active)
+        remembered.push_back({.labels = labels,
+                              .seen_at = sample.time,
+                              .active_at = static_cast<core::TimestampMs>(sample.value) * 1000,
+                              .firing = firing.contains(labels)});
+    }
+    entry.alerting->Restore(remembered, context);
+  }
+}
+
+void RuleGroup::CopyState(RuleGroup& old, std::vector<SeriesRef>& orphans) {
+  if (old.interval_ms_ == interval_ms_) next_due_ = old.next_due_;
+  last_evaluation_ = old.last_evaluation_;
+  last_seconds_ = old.last_seconds_;
+  evaluations_ = old.evaluations_;
+  for (Entry& entry : rules_) {
+    const auto match = std::ranges::find_if(
+        old.rules_, [&](const Entry& candidate) { return candidate.rule && candidate.identity == entry.identity; });
+    if (match == old.rules_.end()) {
+      // New: nothing to restore, unless the process itself has just begun.
+      if (entry.alerting != nullptr && evaluations_ >= kEvaluationsBeforeRestore) entry.alerting->SkipRestore();
+      continue;
+    }
+    if (entry.alerting != nullptr) entry.alerting->CopyState(*match->alerting);
+    entry.rule->health = match->rule->health;
+    entry.series = std::move(match->series);
+    match->series.clear();
+    match->rule.reset();  // of several equal rules each takes the state of one
+    match->alerting = nullptr;
+  }
+  old.GiveUpSeries(orphans);
+}
+
+void RuleGroup::GiveUpSeries(std::vector<SeriesRef>& orphans) {
+  for (Entry& entry : rules_) {
+    for (const auto& [labels, ref] : entry.series) orphans.push_back(ref);
+    entry.series.clear();
+  }
+}
+
+void RuleGroup::SkipRestore() {
+  evaluations_ = kEvaluationsBeforeRestore;
+  for (Entry& entry : rules_)
+    if (entry.alerting != nullptr) entry.alerting->SkipRestore();
+}
+
+void RuleGroup::ShiftTimes(core::TimestampMs by) {
+  if (next_due_ != 0) next_due_ += by;
+  for (Entry& entry : rules_)
+    if (entry.alerting != nullptr) entry.alerting->ShiftTimes(by);
+}
+
+std::shared_ptr<const RuleGroupView> RuleGroup::View() const {
+  auto view = std::make_shared<RuleGroupView>();
+  view->name = name_;
+  view->file = file_;
+  view->interval_seconds = static_cast<double>(interval_ms_) / 1000;
+  view->query_offset_seconds = static_cast<double>(offset_ms_) / 1000;
+  view->limit = limit_;
+  view->last_evaluation = last_evaluation_;
+  view->evaluation_seconds = last_seconds_;
+  for (const Entry& entry : rules_) {
+    const RuleConfig& config = entry.rule->config();
+    const Rule::Health& health = entry.rule->health;
+    RuleView rule;
+    rule.alerting = config.alerting;
+    rule.name = config.name;
+    rule.query = entry.printed;
+    rule.for_seconds = core::ToSeconds(config.for_);
+    rule.keep_firing_seconds = core::ToSeconds(config.keep_firing_for);
+    rule.labels = PairsOf(config.labels);
+    rule.annotations = PairsOf(config.annotations);
+    rule.health = !health.evaluated ? "unknown" : health.error.empty() ? "ok" : "err";
+    rule.last_error = health.error;
+    rule.last_evaluation = health.last_evaluation;
+    rule.evaluation_seconds = health.seconds;
+    if (entry.alerting != nullptr) {
+      rule.state = entry.alerting->state();
+      for (const auto& [labels, alert] : entry.alerting->alerts())
+        if (alert.state != AlertState::kInactive)
+          rule.alerts.push_back({.labels = labels,
+                                 .annotations = alert.annotations,
+                                 .state = alert.state,
+                                 .value = alert.value,
+                                 .active_at = alert.active_at,
+                                 .keep_firing_since = alert.keep_firing_since});
+    }
+    view->rules.push_back(std::move(rule));
+  }
+  return view;
+}
+
+}  // namespace pipewarden::rules

@@ -1,0 +1,87 @@
+// A rule group: rules that are evaluated one after the other at the same timestamp, each seeing what those before it
+// wrote. A group is due at multiples of its interval since the epoch, so that groups of the default interval are judged
+// at our own tick, right after its samples were taken. Rules thread only.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/model/alert.h"
+#include "core/time/clock.h"
+#include "rules/alerting_rule.h"
+#include "rules/rule.h"
+#include "rules/snapshot.h"
+#include "rules/storage/storage.h"
+
+namespace pipewarden::rules {
+
+// What a group needs of its manager.
+struct GroupEnvironment {
+  Storage& storage;
+  const core::Clock& clock;
+  QueryFunction query;
+  core::Labels external_labels;
+  std::string external_url;
+  core::TimestampMs resend_ms = 0;
+};
+
+class RuleGroup {
+ public:
+  RuleGroup(const RuleGroupConfig& config, std::string file, core::Duration default_interval);
+
+  // A group is the same over a reload where file and name are.
+  std::string Key() const { return file_ + ";" + name_; }
+  const std::string& name() const { return name_; }
+  core::TimestampMs interval_ms() const { return interval_ms_; }
+  std::size_t rule_count() const { return rules_.size(); }
+
+  bool IsDue(core::TimestampMs now) const { return now >= next_due_; }
+  core::TimestampMs next_due() const { return next_due_; }
+
+  struct Outcome {
+    std::vector<core::Alert> alerts;  // to send
+    std::size_t missed = 0;           // iterations that were due before this one and never ran
+    std::size_t failures = 0;         // rules that failed
+    double seconds = 0;
+  };
+  Outcome Evaluate(core::TimestampMs now, const GroupEnvironment& environment);
+
+  // Takes over what the group before a reload had: alerts and series of rules with the same identity, the schedule. The
+  // series of rules that are no more are given to `orphans`.
+  void CopyState(RuleGroup& old, std::vector<SeriesRef>& orphans);
+  void GiveUpSeries(std::vector<SeriesRef>& orphans);
+  // Its rules are new in a running process: there is nothing to restore.
+  void SkipRestore();
+  void ShiftTimes(core::TimestampMs by);
+
+  std::shared_ptr<const RuleGroupView> View() const;
+
+ private:
+  using SeriesOfRule = std::unordered_map<core::Labels, SeriesRef, core::LabelsHash>;
+  struct Entry {
+    std::unique_ptr<Rule> rule;
+    AlertingRule* alerting = nullptr;  // rule, where it is one
+    SeriesOfRule series;               // written by its last evaluation
+    std::string identity;
+    std::string printed;  // the expression
+  };
+
+  void EvaluateRule(Entry& entry, const RuleContext& context, Outcome& outcome, const GroupEnvironment& environment);
+  void Write(Entry& entry, std::vector<OutputSample> samples, core::TimestampMs time, Storage& storage);
+  void Restore(const RuleContext& context, const GroupEnvironment& environment);
+
+  std::string name_;
+  std::string file_;
+  core::TimestampMs interval_ms_;
+  core::TimestampMs offset_ms_;
+  std::size_t limit_;
+  std::vector<Entry> rules_;
+  core::TimestampMs next_due_ = 0;
+  core::TimestampMs last_evaluation_ = 0;
+  double last_seconds_ = 0;
+  int evaluations_ = 0;  // of this process; counts up to those before a restore
+};
+
+}  // namespace pipewarden::rules

@@ -1,0 +1,128 @@
+#include "rules/rule_manager.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "rules/rule_metrics.h"
+
+namespace pipewarden::rules {
+
+RuleManager::RuleManager(Storage& storage, const promql::Engine& engine, const core::Clock& clock,
+                         RuleManagerOptions options, core::Logger logger,
+                         std::shared_ptr<prometheus::Registry> registry, AlertsCallback on_alerts)
+    : storage_(storage),
+      clock_(clock),
+      logger_(std::move(logger)),
+      options_(std::move(options)),
+      on_alerts_(std::move(on_alerts)),
+      metrics_(std::make_unique<RuleMetrics>(std::move(registry))),
+      environment_{.storage = storage,
+                   .clock = clock,
+                   .query =
+                       [this, &engine](const promql::Expr& expr, core::TimestampMs time) {
+                         promql::EvalLimits limits;
+                         limits.clock = &clock_;
+                         limits.deadline = clock_.Monotonic() + options_.query_timeout;
+                         return engine.Instant(expr, storage_, time, limits);
+                       },
+                   .external_labels = {},
+                   .external_url = options_.external_url,
+                   .resend_ms = std::chrono::duration_cast<std::chrono::milliseconds>(options_.resend_delay).count()},
+      snapshot_(std::make_shared<const RulesSnapshot>()) {}
+
+RuleManager::~RuleManager() = default;
+
+void RuleManager::Apply(const std::vector<RuleFile>& files, core::Duration default_interval,
+                        core::Labels external_labels, core::TimestampMs) {
+  environment_.external_labels = std::move(external_labels);
+  std::map<std::string, std::unique_ptr<RuleGroup>> old;
+  for (auto& group : groups_) old.emplace(group->Key(), std::move(group));
+  groups_.clear();
+  for (const RuleFile& file : files) {
+    for (const RuleGroupConfig& config : file.groups) {
+      auto group = std::make_unique<RuleGroup>(config, file.path, default_interval);
+      const auto before = old.find(group->Key());
+      if (before != old.end()) {
+        group->CopyState(*before->second, orphans_);
+        old.erase(before);
+      } else if (applied_) {
+        group->SkipRestore();
+      }
+      groups_.push_back(std::move(group));
+    }
+  }
+  for (const auto& [key, group] : old) {
+    group->GiveUpSeries(orphans_);
+    metrics_->Forget(key);
+  }
+  applied_ = true;
+  {
+    const core::MutexLock lock(mutex_);
+    snapshot_ = std::make_shared<const RulesSnapshot>();
+  }
+  Publish(std::vector<bool>(groups_.size(), true));
+}
+
+// While the wall clock is behind, timestamps hardly move: what waits for a time to pass is moved instead by what
+// passed.
+void RuleManager::FollowClock(core::TimestampMs now) {
+  const core::MonoTime mono = clock_.Monotonic();
+  if (storage_.clock_is_behind() && last_tick_ != 0) {
+    const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(mono - last_tick_mono_).count();
+    for (const auto& group : groups_) group->ShiftTimes(now - last_tick_ - passed);
+  }
+  last_tick_ = now;
+  last_tick_mono_ = mono;
+}
+
+void RuleManager::Tick(core::TimestampMs now) {
+  FollowClock(now);
+  std::vector<core::Alert> alerts;
+  std::vector<bool> changed(groups_.size(), false);
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    RuleGroup& group = *groups_[i];
+    if (!group.IsDue(now)) continue;
+    changed[i] = true;
+    RuleGroup::Outcome outcome = group.Evaluate(now, environment_);
+    metrics_->Evaluated(group.Key(), group.rule_count(), outcome.failures, outcome.missed, outcome.seconds);
+    if (outcome.missed > 0)
+      logger_.Warn("evaluations of a rule group were missed",
+                   {{"group", group.Key()}, {"missed", std::to_string(outcome.missed)}});
+    std::ranges::move(outcome.alerts, std::back_inserter(alerts));
+  }
+  if (!orphans_.empty()) {
+    storage_.End(orphans_, now);
+    orphans_.clear();
+  }
+  Publish(changed);
+  metrics_->AlertsSent(alerts.size());
+  if (!alerts.empty()) on_alerts_(std::move(alerts));
+  storage_.Maintain(now);
+}
+
+core::TimestampMs RuleManager::NextDue(core::TimestampMs now) const {
+  core::TimestampMs next = std::numeric_limits<core::TimestampMs>::max();
+  for (const auto& group : groups_)
+    next = std::min(
+        next, group->next_due() > now ? group->next_due() : (now / group->interval_ms() + 1) * group->interval_ms());
+  return next;
+}
+
+void RuleManager::Publish(const std::vector<bool>& changed) {
+  if (std::ranges::find(changed, true) == changed.end() && !changed.empty()) return;
+  auto next = std::make_shared<RulesSnapshot>();
+  const std::shared_ptr<const RulesSnapshot> before = Snapshot();
+  for (std::size_t i = 0; i < groups_.size(); ++i)
+    next->groups.push_back(changed[i] || i >= before->groups.size() ? groups_[i]->View() : before->groups[i]);
+  const core::MutexLock lock(mutex_);
+  snapshot_ = std::move(next);
+}
+
+std::shared_ptr<const RulesSnapshot> RuleManager::Snapshot() const {
+  const core::MutexLock lock(mutex_);
+  return snapshot_;
+}
+
+}  // namespace pipewarden::rules

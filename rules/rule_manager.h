@@ -1,0 +1,80 @@
+// All rule groups: schedule, evaluation, alerts out, state over reloads and restarts.
+//
+// Apply, Tick and NextDue belong to the rules thread, the storage's writer; Snapshot may be called from any thread.
+// Finished alerts are handed to a callback on the rules thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/async/mutex.h"
+#include "core/logging.h"
+#include "core/model/alert.h"
+#include "core/time/clock.h"
+#include "rules/promql/engine.h"
+#include "rules/rule_file.h"
+#include "rules/rule_group.h"
+#include "rules/snapshot.h"
+#include "rules/storage/storage.h"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace pipewarden::rules {
+
+class RuleMetrics;
+
+struct RuleManagerOptions {
+  std::string external_url = {};                            // for links in alerts and templates
+  core::Duration resend_delay = std::chrono::minutes(1);    // a firing alert is sent again after it
+  core::Duration query_timeout = std::chrono::seconds(30);  // of one rule
+};
+
+class RuleManager {
+ public:
+  using AlertsCallback = std::function<void(std::vector<core::Alert> alerts)>;
+
+  // All references must outlive it.
+  RuleManager(Storage& storage, const promql::Engine& engine, const core::Clock& clock, RuleManagerOptions options,
+              core::Logger logger, std::shared_ptr<prometheus::Registry> registry, AlertsCallback on_alerts);
+  ~RuleManager();
+
+  // Makes these the rules, all at once (they were checked when they were read). What a group of the same file and name
+  // knew of a rule with the same name and labels is kept; series of rules that are no more end with the next tick.
+  void Apply(const std::vector<RuleFile>& files, core::Duration default_interval, core::Labels external_labels,
+             core::TimestampMs now);
+  // Evaluates the groups that are due, at this timestamp (one of Storage::TickTime, with its samples taken), and lets
+  // the storage do its upkeep.
+  void Tick(core::TimestampMs now);
+  // When the next group is due; a time far ahead where there is none.
+  core::TimestampMs NextDue(core::TimestampMs now) const;
+
+  // Never null.
+  std::shared_ptr<const RulesSnapshot> Snapshot() const;
+
+ private:
+  void FollowClock(core::TimestampMs now);
+  void Publish(const std::vector<bool>& changed);
+
+  Storage& storage_;
+  const core::Clock& clock_;
+  const core::Logger logger_;
+  const RuleManagerOptions options_;
+  const AlertsCallback on_alerts_;
+  std::unique_ptr<RuleMetrics> metrics_;
+  GroupEnvironment environment_;
+  std::vector<std::unique_ptr<RuleGroup>> groups_;
+  std::vector<SeriesRef> orphans_;
+  bool applied_ = false;
+  core::TimestampMs last_tick_ = 0;
+  core::MonoTime last_tick_mono_{};
+
+  mutable core::Mutex mutex_;
+  std::shared_ptr<const RulesSnapshot> snapshot_ GUARDED_BY(mutex_);
+};
+
+}  // namespace pipewarden::rules
