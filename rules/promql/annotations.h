@@ -26,9 +26,4 @@ class Annotations {
   std::set<std::string> infos_;
 };
 
-// "quoted", as Go's %q.
-std::string Quoted(std::string_view text);
-// A float as Go's %g prints it (shortest): 1e+06, NaN, +Inf.
-std::string FormatG(double value);
-
 }  // namespace pipewarden::rules::promql

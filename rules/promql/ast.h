@@ -21,10 +21,13 @@ enum class ValueType { kNone, kScalar, kVector, kMatrix, kString };
 std::string_view ValueTypeName(ValueType type);      // "scalar", "instant vector", … as error messages say
 std::string_view ValueTypeJsonName(ValueType type);  // "scalar", "vector", "matrix", "string" as the HTTP API says
 
-// Byte offsets into the query, end exclusive.
+// Byte offsets into the query, end exclusive. `line` and `column` (from 1) are those of the start; 0 in a query of one
+// line, where the column is start + 1.
 struct PositionRange {
   int start = 0;
   int end = 0;
+  int line = 0;
+  int column = 0;
 };
 
 enum class BinaryOp {

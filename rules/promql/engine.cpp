@@ -1,0 +1,113 @@
+#include "rules/promql/engine.h"
+
+#include <algorithm>
+
+#include "rules/promql/evaluator.h"
+#include "rules/promql/grouping.h"
+
+namespace pipewarden::rules::promql {
+namespace {
+
+LabelsPtr AnswerLabels(const SeriesHead& head) {
+  if (!head.drop_name) return head.labels;
+  return std::make_shared<const core::Labels>(WithoutMetadata(*head.labels));
+}
+
+// Names that were only marked as dropped go now.
+core::Result<VectorValue> Finished(VectorValue vector, const EngineOptions& options) {
+  if (options.delayed_name_removal && DroppedNamesDiffer(vector)) return MergeEqualRows(std::move(vector), true);
+  return vector;
+}
+
+void TakeAnnotations(Evaluator& evaluator, QueryResult& result) {
+  result.warnings = evaluator.annotations().warnings();
+  result.infos = evaluator.annotations().infos();
+  result.samples_read = evaluator.samples_read();
+}
+
+void SortByLabels(std::vector<ResultSeries>& matrix) {
+  std::ranges::sort(matrix, [](const ResultSeries& a, const ResultSeries& b) { return *a.labels < *b.labels; });
+}
+
+core::Result<void> TakeMatrix(Evaluator& evaluator, const Expr& expr, TimestampMs time, QueryResult& result) {
+  auto read = evaluator.EvalWindows(
+      expr, Steps{time, 1, 1}, [&](const SeriesHead& head) { result.matrix.push_back({AnswerLabels(head), {}}); },
+      [&](std::size_t, const RangeWindow& window) {
+        for (std::size_t i = 0; i < window.size(); ++i)
+          result.matrix.back().points.push_back({window.times[i], window.values[i]});
+      });
+  std::erase_if(result.matrix, [](const ResultSeries& series) { return series.points.empty(); });
+  SortByLabels(result.matrix);
+  return read;
+}
+
+}  // namespace
+
+core::Result<QueryResult> Engine::Instant(const Expr& expr, const Queryable& data, TimestampMs time,
+                                          const EvalLimits& limits) const {
+  Evaluator evaluator(options_, limits, QueryWindow{time, time, 0});
+  if (auto opened = evaluator.Open(expr, data); !opened) return core::Fail(opened.error());
+  QueryResult result;
+  result.type = TypeOf(expr);
+  result.scalar.time = time;
+  const Expr& inner = Unwrap(expr);
+  if (result.type == ValueType::kMatrix) {
+    if (auto read = TakeMatrix(evaluator, inner, time, result); !read) return core::Fail(read.error());
+    TakeAnnotations(evaluator, result);
+    return result;
+  }
+  auto value = evaluator.Eval(expr, Steps{time, 1, 1});
+  if (!value) return core::Fail(value.error());
+  if (value->type == ValueType::kScalar) result.scalar.value = value->scalar[0];
+  if (value->type == ValueType::kString) result.string = std::move(value->string);
+  if (value->type == ValueType::kVector) {
+    const auto vector = Finished(std::move(value->vector), options_);
+    if (!vector) return core::Fail(vector.error());
+    result.vector.reserve(vector->size());
+    for (std::size_t i = 0; i < vector->size(); ++i)
+      if (IsPresent(vector->cells[i]))
+        result.vector.push_back({AnswerLabels(vector->series[i]), time, vector->cells[i]});
+  }
+  TakeAnnotations(evaluator, result);
+  return result;
+}
+
+core::Result<QueryResult> Engine::Range(const Expr& expr, const Queryable& data, TimestampMs start, TimestampMs end,
+                                        TimestampMs step, const EvalLimits& limits) const {
+  const ValueType type = TypeOf(expr);
+  if (type != ValueType::kVector && type != ValueType::kScalar)
+    return core::Fail(core::ErrorCode::kInvalid, "invalid expression type \"" + std::string(ValueTypeName(type)) +
+                                                     "\" for range query, must be Scalar or instant Vector");
+  if (step <= 0 || end < start)
+    return core::Fail(core::ErrorCode::kInvalid,
+                      "a range query needs a step above zero and an end not before its start");
+  const auto count = static_cast<std::uint64_t>(end - start) / static_cast<std::uint64_t>(step) + 1;
+  if (count > options_.max_samples)
+    return core::Fail(core::ErrorCode::kLimit,
+                      "query processing would load too many samples into memory in query execution");
+  Evaluator evaluator(options_, limits, QueryWindow{start, end, step});
+  if (auto opened = evaluator.Open(expr, data); !opened) return core::Fail(opened.error());
+  const Steps steps{start, step, static_cast<std::size_t>(count)};
+  auto value = evaluator.Eval(expr, steps);
+  if (!value) return core::Fail(value.error());
+  QueryResult result;
+  result.type = ValueType::kMatrix;
+  const auto add = [&](LabelsPtr labels, const double* row) {
+    ResultSeries series{std::move(labels), {}};
+    for (std::size_t i = 0; i < steps.count; ++i)
+      if (IsPresent(row[i])) series.points.push_back({steps.At(i), row[i]});
+    if (!series.points.empty()) result.matrix.push_back(std::move(series));
+  };
+  if (value->type == ValueType::kScalar) {
+    add(std::make_shared<const core::Labels>(), value->scalar.data());
+  } else {
+    const auto vector = Finished(std::move(value->vector), options_);
+    if (!vector) return core::Fail(vector.error());
+    for (std::size_t i = 0; i < vector->size(); ++i) add(AnswerLabels(vector->series[i]), vector->row(i));
+  }
+  SortByLabels(result.matrix);
+  TakeAnnotations(evaluator, result);
+  return result;
+}
+
+}  // namespace pipewarden::rules::promql

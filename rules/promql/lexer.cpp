@@ -1,0 +1,694 @@
+#include "rules/promql/lexer.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "rules/promql/annotations.h"
+#include "rules/promql/text.h"
+
+namespace pipewarden::rules::promql {
+namespace {
+
+struct Keyword {
+  std::string_view word;
+  Token token;
+  BinaryOp op = BinaryOp::kAdd;
+  AggregateOp aggregate = AggregateOp::kSum;
+};
+constexpr auto kKeywords = std::to_array<Keyword>({
+    {"and", Token::kOperator, BinaryOp::kAnd},
+    {"or", Token::kOperator, BinaryOp::kOr},
+    {"unless", Token::kOperator, BinaryOp::kUnless},
+    {"atan2", Token::kOperator, BinaryOp::kAtan2},
+    {"sum", Token::kAggregate, {}, AggregateOp::kSum},
+    {"avg", Token::kAggregate, {}, AggregateOp::kAvg},
+    {"count", Token::kAggregate, {}, AggregateOp::kCount},
+    {"min", Token::kAggregate, {}, AggregateOp::kMin},
+    {"max", Token::kAggregate, {}, AggregateOp::kMax},
+    {"group", Token::kAggregate, {}, AggregateOp::kGroup},
+    {"stddev", Token::kAggregate, {}, AggregateOp::kStddev},
+    {"stdvar", Token::kAggregate, {}, AggregateOp::kStdvar},
+    {"topk", Token::kAggregate, {}, AggregateOp::kTopk},
+    {"bottomk", Token::kAggregate, {}, AggregateOp::kBottomk},
+    {"count_values", Token::kAggregate, {}, AggregateOp::kCountValues},
+    {"quantile", Token::kAggregate, {}, AggregateOp::kQuantile},
+    {"limitk", Token::kAggregate, {}, AggregateOp::kLimitk},
+    {"limit_ratio", Token::kAggregate, {}, AggregateOp::kLimitRatio},
+    {"offset", Token::kOffset},
+    {"by", Token::kBy},
+    {"without", Token::kWithout},
+    {"on", Token::kOn},
+    {"ignoring", Token::kIgnoring},
+    {"group_left", Token::kGroupLeft},
+    {"group_right", Token::kGroupRight},
+    {"bool", Token::kBool},
+    {"start", Token::kStart},
+    {"end", Token::kEnd},
+    {"step", Token::kStep},
+    {"range", Token::kRange},
+    {"inf", Token::kNumber},
+    {"nan", Token::kNumber},
+});
+
+bool IsSpace(int c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool IsDigit(int c) { return c >= '0' && c <= '9'; }
+bool IsHexDigit(int c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool IsAlpha(int c) { return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool IsAlphaNumeric(int c) { return IsAlpha(c) || IsDigit(c); }
+
+constexpr int kEnd = -1;
+
+class Lexer {
+ public:
+  explicit Lexer(std::string_view query) : text_(query) {}
+
+  std::vector<LexItem> Run() {
+    while (!done_) {
+      if (brace_open_)
+        LexInsideBraces();
+      else if (duration_start_)
+        LexDurationStart();
+      else
+        LexStatement();
+    }
+    return std::move(items_);
+  }
+
+ private:
+  int Peek(std::size_t ahead = 0) const {
+    return pos_ + ahead < text_.size() ? static_cast<unsigned char>(text_[pos_ + ahead]) : kEnd;
+  }
+  int Next() {
+    const int c = Peek();
+    if (c != kEnd) ++pos_;
+    return c;
+  }
+  // The whole UTF-8 character at `at`, for messages: 'é'.
+  std::string CharAt(std::size_t at) const;
+
+  void Emit(Token token) {
+    LexItem item;
+    item.token = token;
+    item.pos = static_cast<int>(start_);
+    item.text = text_.substr(start_, pos_ - start_);
+    items_.push_back(std::move(item));
+    start_ = pos_;
+    done_ = token == Token::kEof;
+  }
+  void EmitOp(BinaryOp op) {
+    Emit(Token::kOperator);
+    items_.back().op = op;
+  }
+  void Fail(std::string message) {
+    LexItem item;
+    item.token = Token::kError;
+    item.pos = static_cast<int>(start_);
+    item.text = text_.substr(start_, pos_ - start_);
+    item.error = std::move(message);
+    items_.push_back(std::move(item));
+    done_ = true;
+  }
+  bool SkipBlank();
+
+  void LexStatement();
+  void LexDurationStart();
+  bool LexDurationWord();
+  void LexComparison(int c);
+  void LexBracketOrParen(int c);
+  void LexInsideBraces();
+  void LexWord();
+  void LexNumberOrDuration();
+  bool ScanNumber();
+  bool ScanDuration();
+  void LexString(int quote);
+  bool LexEscape(int quote);
+  void LexRawString();
+
+  std::string_view text_;
+  std::size_t pos_ = 0;
+  std::size_t start_ = 0;
+  int paren_depth_ = 0;
+  bool brace_open_ = false;
+  bool bracket_open_ = false;
+  bool got_colon_ = false;
+  bool duration_start_ = false;  // behind '[' and before the first number of the duration
+  bool done_ = false;
+  std::vector<LexItem> items_;
+};
+
+std::string Lexer::CharAt(std::size_t at) const {
+  if (at >= text_.size()) return "'\\x00'";
+  return QuotedChar(text_.substr(at));
+}
+
+// Spaces and comments in front of the next token.
+bool Lexer::SkipBlank() {
+  const std::size_t before = pos_;
+  for (;;) {
+    if (IsSpace(Peek())) {
+      ++pos_;
+    } else if (Peek() == '#') {
+      while (Peek() != kEnd && Peek() != '\n' && Peek() != '\r') ++pos_;
+    } else {
+      break;
+    }
+  }
+  start_ = pos_;
+  return pos_ != before;
+}
+
+void Lexer::LexStatement() {
+  SkipBlank();
+  const int c = Next();
+  switch (c) {
+    case kEnd:
+      if (paren_depth_ != 0) return Fail("unclosed left parenthesis");
+      if (bracket_open_) return Fail("unclosed left bracket");
+      return Emit(Token::kEof);
+    case ',':
+      return Emit(Token::kComma);
+    case '*':
+      return EmitOp(BinaryOp::kMul);
+    case '/':
+      return EmitOp(BinaryOp::kDiv);
+    case '%':
+      return EmitOp(BinaryOp::kMod);
+    case '+':
+      return EmitOp(BinaryOp::kAdd);
+    case '-':
+      return EmitOp(BinaryOp::kSub);
+    case '^':
+      return EmitOp(BinaryOp::kPow);
+    case '=':
+    case '!':
+    case '<':
+    case '>':
+      return LexComparison(c);
+    case '@':
+      return Emit(Token::kAt);
+    case '"':
+    case '\'':
+      return LexString(c);
+    case '`':
+      return LexRawString();
+    case '(':
+    case ')':
+    case '{':
+    case '[':
+    case ']':
+      return LexBracketOrParen(c);
+    case ':':
+      if (bracket_open_) {
+        if (got_colon_) return Fail("unexpected colon ':'");
+        got_colon_ = true;
+        return Emit(Token::kColon);
+      }
+      return LexWord();
+    default:
+      break;
+  }
+  if (IsDigit(c) || (c == '.' && IsDigit(Peek()))) {
+    --pos_;
+    return LexNumberOrDuration();
+  }
+  if (IsAlpha(c)) {
+    if (!bracket_open_) return LexWord();
+    if (!LexDurationWord()) Fail("unexpected character: " + CharAt(start_) + ", expected ':'");
+    return;
+  }
+  Fail("unexpected character: " + CharAt(start_));
+}
+
+// Inside brackets only these words exist.
+bool Lexer::LexDurationWord() {
+  std::size_t end = start_;
+  while (end < text_.size() && IsAlphaNumeric(static_cast<unsigned char>(text_[end]))) ++end;
+  const std::string word = ToLowerAscii(text_.substr(start_, end - start_));
+  if (word != "step" && word != "range" && word != "min_of" && word != "max_of") return false;
+  pos_ = end;
+  Emit(word == "step" ? Token::kStep : word == "range" ? Token::kRange : Token::kIdentifier);
+  return true;
+}
+
+void Lexer::LexDurationStart() {
+  SkipBlank();
+  const int c = Peek();
+  if (IsDigit(c) || (c == '.' && IsDigit(Peek(1)))) {
+    duration_start_ = false;
+    return LexNumberOrDuration();
+  }
+  if (c == kEnd) return Fail("unexpected end of input in duration expression");
+  if (c == ':') {
+    start_ = ++pos_;
+    return Fail("unexpected colon before duration in duration expression");
+  }
+  ++pos_;
+  switch (c) {
+    case ']':
+      duration_start_ = false;
+      bracket_open_ = false;
+      return Emit(Token::kRightBracket);
+    case '(':
+    case ')':
+      return LexBracketOrParen(c);
+    case ',':
+      return Emit(Token::kComma);
+    case '+':
+      return EmitOp(BinaryOp::kAdd);
+    case '-':
+      return EmitOp(BinaryOp::kSub);
+    case '*':
+      return EmitOp(BinaryOp::kMul);
+    case '/':
+      return EmitOp(BinaryOp::kDiv);
+    case '%':
+      return EmitOp(BinaryOp::kMod);
+    case '^':
+      return EmitOp(BinaryOp::kPow);
+    default:
+      break;
+  }
+  if (IsAlpha(c) && LexDurationWord()) return;
+  Fail("unexpected character in duration expression: " + CharAt(start_));
+}
+
+void Lexer::LexComparison(int c) {
+  const int next = Peek();
+  if (c == '=') {
+    if (next == '=') {
+      ++pos_;
+      return EmitOp(BinaryOp::kEqual);
+    }
+    if (next == '~') return Fail("unexpected character after '=': '~'");
+    return Emit(Token::kAssign);
+  }
+  if (c == '!') {
+    if (next == '=') {
+      ++pos_;
+      return EmitOp(BinaryOp::kNotEqual);
+    }
+    const std::string shown = next == kEnd ? "'\\U0000ffff'" : CharAt(pos_);
+    if (next != kEnd) ++pos_;
+    return Fail("unexpected character after '!': " + shown);
+  }
+  const bool less = c == '<';
+  if (next == '=' || next == '/') ++pos_;
+  if (next == '=') return EmitOp(less ? BinaryOp::kLessEqual : BinaryOp::kGreaterEqual);
+  if (next == '/') return EmitOp(less ? BinaryOp::kTrimUpper : BinaryOp::kTrimLower);
+  EmitOp(less ? BinaryOp::kLess : BinaryOp::kGreater);
+}
+
+void Lexer::LexBracketOrParen(int c) {
+  switch (c) {
+    case '(':
+      ++paren_depth_;
+      return Emit(Token::kLeftParen);
+    case ')':
+      if (--paren_depth_ < 0) {
+        start_ = pos_;
+        return Fail("unexpected right parenthesis ')'");
+      }
+      return Emit(Token::kRightParen);
+    case '{':
+      brace_open_ = true;
+      return Emit(Token::kLeftBrace);
+    case '[':
+      if (bracket_open_) return Fail("unexpected left bracket '['");
+      bracket_open_ = true;
+      got_colon_ = false;
+      duration_start_ = true;
+      return Emit(Token::kLeftBracket);
+    default:
+      if (!bracket_open_) return Fail("unexpected right bracket ']'");
+      bracket_open_ = false;
+      return Emit(Token::kRightBracket);
+  }
+}
+
+void Lexer::LexInsideBraces() {
+  SkipBlank();
+  const int c = Next();
+  if (IsAlpha(c)) {
+    while (IsAlphaNumeric(Peek())) ++pos_;
+    return Emit(Token::kIdentifier);
+  }
+  switch (c) {
+    case kEnd:
+      return Fail("unexpected end of input inside braces");
+    case ',':
+      return Emit(Token::kComma);
+    case '"':
+    case '\'':
+      return LexString(c);
+    case '`':
+      return LexRawString();
+    case '=':
+      if (Peek() == '~') {
+        ++pos_;
+        return Emit(Token::kRegexMatch);
+      }
+      return Emit(Token::kAssign);
+    case '!':
+      if (Peek() == '~') {
+        ++pos_;
+        return Emit(Token::kRegexNoMatch);
+      }
+      if (Peek() == '=') {
+        ++pos_;
+        return EmitOp(BinaryOp::kNotEqual);
+      }
+      return Fail("unexpected character after '!' inside braces: " + CharAt(pos_));
+    case '{':
+      return Fail("unexpected left brace '{'");
+    case '}':
+      brace_open_ = false;
+      return Emit(Token::kRightBrace);
+    default:
+      return Fail("unexpected character inside braces: " + CharAt(start_));
+  }
+}
+
+void Lexer::LexWord() {
+  while (IsAlphaNumeric(Peek()) || (Peek() == ':' && !bracket_open_)) ++pos_;
+  const std::string_view word = text_.substr(start_, pos_ - start_);
+  const std::string lower = ToLowerAscii(word);
+  const auto keyword = std::ranges::find(kKeywords, std::string_view(lower), &Keyword::word);
+  if (keyword != kKeywords.end()) {
+    Emit(keyword->token);
+    items_.back().op = keyword->op;
+    items_.back().aggregate = keyword->aggregate;
+  } else {
+    Emit(word.find(':') == std::string_view::npos ? Token::kIdentifier : Token::kMetricIdentifier);
+  }
+}
+
+void Lexer::LexNumberOrDuration() {
+  if (ScanNumber()) return Emit(Token::kNumber);
+  if (ScanDuration()) return Emit(Token::kDuration);
+  Fail("bad number or duration syntax: " + Quoted(text_.substr(start_, pos_ - start_)));
+}
+
+// Leaves pos_ behind what looks like a number; false where a letter follows, which cannot end one.
+bool Lexer::ScanNumber() {
+  const auto digits = [&](bool hex) {
+    while (IsDigit(Peek()) || Peek() == '_' || (hex && IsHexDigit(Peek()))) ++pos_;
+  };
+  bool hex = false;
+  if (Peek() == '0' && (Peek(1) == 'x' || Peek(1) == 'X')) {
+    hex = true;
+    pos_ += 2;
+  }
+  digits(hex);
+  if (!hex) {
+    if (Peek() == '.') {
+      ++pos_;
+      digits(false);
+    }
+    if (Peek() == 'e' || Peek() == 'E') {
+      ++pos_;
+      if (Peek() == '+' || Peek() == '-') ++pos_;
+      digits(false);
+    }
+  }
+  return !IsAlphaNumeric(Peek());
+}
+
+bool Lexer::ScanDuration() {
+  // From the unit on: ScanNumber stands behind the first digits. An `e` it took cannot be part of a duration.
+  const auto unit = [&] {
+    const int c = Peek();
+    if (c == 'm' && Peek(1) == 's') {
+      pos_ += 2;
+      return true;
+    }
+    if (c == 's' || c == 'm' || c == 'h' || c == 'd' || c == 'w' || c == 'y') {
+      ++pos_;
+      return true;
+    }
+    return false;
+  };
+  if (!unit()) {
+    if (IsAlphaNumeric(Peek())) ++pos_;
+    return false;
+  }
+  while (IsDigit(Peek())) {
+    while (IsDigit(Peek())) ++pos_;
+    if (!unit()) {
+      if (IsAlphaNumeric(Peek())) ++pos_;
+      return false;
+    }
+  }
+  if (IsAlphaNumeric(Peek())) {
+    ++pos_;
+    return false;
+  }
+  return true;
+}
+
+void Lexer::LexString(int quote) {
+  for (;;) {
+    const int c = Peek();
+    if (c == kEnd || c == '\n') return Fail("unterminated quoted string");
+    const std::size_t length = Utf8Length(text_.substr(pos_));
+    if (length == 0) return Fail("invalid UTF-8 rune");
+    pos_ += length;
+    if (c == quote) return Emit(Token::kString);
+    if (c == '\\' && !LexEscape(quote)) return;
+  }
+}
+
+bool Lexer::LexEscape(int quote) {
+  const int c = Peek();
+  int digits = 0;
+  unsigned base = 8;
+  std::uint32_t highest = 255;
+  switch (c) {
+    case 'a':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+    case 'v':
+    case '\\':
+      ++pos_;
+      return true;
+    case 'x':
+      digits = 2;
+      base = 16;
+      break;
+    case 'u':
+    case 'U':
+      digits = c == 'u' ? 4 : 8;
+      base = 16;
+      highest = 0x10FFFF;
+      break;
+    case kEnd:
+      Fail("escape sequence not terminated");
+      return false;
+    default:
+      if (c == quote) {
+        ++pos_;
+        return true;
+      }
+      if (c < '0' || c > '7') {
+        Fail("unknown escape sequence " + UnicodeName(text_.substr(pos_)));
+        return false;
+      }
+      digits = 3;
+  }
+  if (digits != 3) ++pos_;
+  std::uint32_t value = 0;
+  for (int i = 0; i < digits; ++i) {
+    const int digit = Peek();
+    const bool good = base == 16 ? IsHexDigit(digit) : digit >= '0' && digit <= '7';
+    if (!good) {
+      Fail(digit == kEnd ? "escape sequence not terminated"
+                         : "illegal character " + UnicodeName(text_.substr(pos_)) + " in escape sequence");
+      return false;
+    }
+    const int low = digit | 0x20;
+    value = value * base + static_cast<std::uint32_t>(IsDigit(digit) ? digit - '0' : low - 'a' + 10);
+    ++pos_;
+  }
+  if (value > highest || (value >= 0xD800 && value < 0xE000)) {
+    Fail("escape sequence is an invalid Unicode code point");
+    return false;
+  }
+  return true;
+}
+
+void Lexer::LexRawString() {
+  for (;;) {
+    const int c = Peek();
+    if (c == kEnd) return Fail("unterminated raw string");
+    const std::size_t length = Utf8Length(text_.substr(pos_));
+    if (length == 0) return Fail("invalid UTF-8 rune");
+    pos_ += length;
+    if (c == '`') return Emit(Token::kString);
+  }
+}
+
+}  // namespace
+
+std::vector<LexItem> Lex(std::string_view query) { return Lexer(query).Run(); }
+
+std::string LexItem::Description() const {
+  const auto with = [&](std::string_view kind) {
+    const std::string_view head = text.substr(0, RunePrefix(text, 10));
+    return std::string(kind) + " " + (text.size() > 10 ? Quoted(head) + "..." : Quoted(text));
+  };
+  switch (token) {
+    case Token::kEof:
+      return "end of input";
+    case Token::kError:
+      return error;
+    case Token::kIdentifier:
+      return "identifier " + Quoted(text);
+    case Token::kMetricIdentifier:
+      return "metric identifier " + Quoted(text);
+    case Token::kString:
+      return with("string");
+    case Token::kNumber:
+      return with("number");
+    case Token::kDuration:
+      return with("duration");
+    case Token::kOperator:
+      return "<op:" + std::string(text) + ">";
+    case Token::kAggregate:
+      return "<aggr:" + std::string(text) + ">";
+    case Token::kOffset:
+    case Token::kBy:
+    case Token::kWithout:
+    case Token::kOn:
+    case Token::kIgnoring:
+    case Token::kGroupLeft:
+    case Token::kGroupRight:
+    case Token::kBool:
+      return "<" + std::string(text) + ">";
+    case Token::kRegexMatch:
+    case Token::kRegexNoMatch:
+      return "<op:" + std::string(text) + ">";
+    default:
+      return Quoted(text);
+  }
+}
+
+core::Result<std::string> Unquote(std::string_view text) {
+  if (text.size() < 2) return core::Fail(core::ErrorCode::kInvalid, "invalid syntax");
+  const char quote = text.front();
+  std::string_view rest = text.substr(1, text.size() - 2);
+  if (quote == '`') return std::string(rest);
+  std::string out;
+  out.reserve(rest.size());
+  const auto take = [&](std::size_t digits, int base) {
+    std::uint32_t value = 0;
+    std::from_chars(rest.data(), rest.data() + digits, value, base);
+    rest.remove_prefix(digits);
+    return value;
+  };
+  while (!rest.empty()) {
+    const char c = rest.front();
+    rest.remove_prefix(1);
+    if (c != '\\') {
+      out += c;
+      continue;
+    }
+    if (rest.empty()) return core::Fail(core::ErrorCode::kInvalid, "invalid syntax");
+    const char kind = rest.front();
+    rest.remove_prefix(1);
+    switch (kind) {
+      case 'a':
+        out += '\a';
+        break;
+      case 'b':
+        out += '\b';
+        break;
+      case 'f':
+        out += '\f';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 'r':
+        out += '\r';
+        break;
+      case 't':
+        out += '\t';
+        break;
+      case 'v':
+        out += '\v';
+        break;
+      case 'x':
+        out += static_cast<char>(take(2, 16));
+        break;
+      case 'u':
+        AppendUtf8(out, take(4, 16));
+        break;
+      case 'U':
+        AppendUtf8(out, take(8, 16));
+        break;
+      case '0':
+      case '1':
+      case '2':
+      case '3':
+      case '4':
+      case '5':
+      case '6':
+      case '7':
+        rest = std::string_view(rest.data() - 1, rest.size() + 1);
+        out += static_cast<char>(take(3, 8));
+        break;
+      default:
+        out += kind;
+    }
+  }
+  return out;
+}
+
+core::Result<double> ParseNumber(std::string_view text) {
+  std::string digits;
+  digits.reserve(text.size());
+  for (const char c : text)
+    if (c != '_') digits += c;
+  const auto bad = [&](std::string_view why) {
+    return core::Fail(core::ErrorCode::kInvalid,
+                      "error parsing number: strconv.ParseFloat: parsing " + Quoted(text) + ": " + std::string(why));
+  };
+  std::string_view body = digits;
+  const bool negative = !body.empty() && body.front() == '-';
+  if (!body.empty() && (body.front() == '-' || body.front() == '+')) body.remove_prefix(1);
+  const std::string lower = ToLowerAscii(body);
+  if (lower == "nan") return core::NormalNaN();
+  const double sign = negative ? -1 : 1;
+  if (lower == "inf" || lower == "infinity") return sign * std::numeric_limits<double>::infinity();
+  if (body.empty()) return bad("invalid syntax");
+  // Go's base prefixes: whole numbers only.
+  if (body.size() > 1 && body[0] == '0') {
+    const char prefix = lower[1];
+    const int base = prefix == 'x' ? 16 : prefix == 'b' ? 2 : prefix == 'o' ? 8 : IsDigit(prefix) ? 8 : 10;
+    if (base != 10) {
+      const std::string_view number = body.substr(IsDigit(prefix) ? 1 : 2);
+      std::uint64_t value = 0;
+      const auto [end, ec] = std::from_chars(number.data(), number.data() + number.size(), value, base);
+      const bool whole = ec == std::errc{} && end == number.data() + number.size();
+      if (whole && value <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+        return sign * static_cast<double>(value);
+      if (base != 8 || prefix == 'o') return bad("invalid syntax");
+    }
+  }
+  double value = 0;
+  const auto [end, ec] = std::from_chars(body.data(), body.data() + body.size(), value);
+  if (end != body.data() + body.size() || ec == std::errc::invalid_argument) return bad("invalid syntax");
+  if (ec == std::errc::result_out_of_range) {
+    // Too small is zero, too large is an error, as in Go.
+    value = std::strtod(std::string(body).c_str(), nullptr);
+    if (std::isinf(value)) return bad("value out of range");
+  }
+  return sign * value;
+}
+
+}  // namespace pipewarden::rules::promql
