@@ -61,6 +61,7 @@ const Case kMistakes[] = {
     {"~: c\n", "f.yml:1:1: a key is missing or null; quote it if it is meant as text"},
     {"a: {<<: [1]}\n", "f.yml:1:10: << takes a map or a list of maps, not a whole number"},
     {"a: !python/object 1\n", "f.yml:1:4: unknown tag '!python/object'; remove it"},
+    {"a: \"\\N\"\n", "f.yml:1:4: the escapes \\N and \\_ are not known; write \\u0085 or \\u00A0"},
     {"ok: 1\nbad: \xff\n", "f.yml:2:1: the line is not valid UTF-8; save the file as UTF-8"},
     {"a: \x01\n", "f.yml:1:4: control characters are not allowed; remove it or write it as an escape in double quotes"},
 };
