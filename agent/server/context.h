@@ -20,9 +20,6 @@
 #include "core/result.h"
 #include "core/time/clock.h"
 
-namespace pipewarden::rules {
-class RuleManager;
-}
 namespace pipewarden::rules::promql {
 class Engine;
 class Queryable;
@@ -31,91 +28,126 @@ class Queryable;
 namespace pipewarden::agent {
 
 struct ProbeView {
-  std::string name;
-  std::string kind;
-  std::string component;
-  std::string target;      // what it looks at, for people: a URL without secrets, host:port, a command
-  std::string state;       // "healthy", "unhealthy", or "unknown" before its first verdict
+  std::string name{};
+  std::string kind{};
+  std::string component{};
+  std::string target{};      // what it looks at, for people: a URL without secrets, host:port, a command
+  std::string state{};       // "healthy", "unhealthy", or "unknown" before its first verdict
   bool success = false;    // of the last run alone; the state flips after several
-  std::string message;     // why, of the last run
+  std::string message{};     // why, of the last run
   core::WallTime since{};  // the state's last change
   core::WallTime last_run{};
   core::Duration duration{};  // of the last run
   core::Duration interval{};
-  std::vector<std::pair<std::string, double>> values;  // what the last run measured
+  std::vector<std::pair<std::string, double>> values{};  // what the last run measured
+  std::vector<bool> history{};                           // success of the last runs, the newest last
 };
 
 struct StepView {
-  std::string name;
-  std::string state;  // as the run store names them: waiting, running, success, failed, skipped, lost, …
+  std::string name{};
+  std::string state{};  // as the run store names them: waiting, running, success, failed, skipped, lost, …
   int attempts = 0;
   core::WallTime started{};
   core::WallTime ended{};
-  std::string error;
+  std::string error{};
 };
 
 struct RunView {
   std::int64_t id = 0;
-  std::string pipeline;
-  std::string cause;  // "schedule", "by hand", …
-  std::string state;
+  std::string pipeline{};
+  std::string cause{};  // "schedule", "by hand", …
+  std::string state{};
   core::WallTime slot{};
   core::WallTime started{};
   core::WallTime ended{};
-  std::string error;
-  std::vector<StepView> steps;
+  std::string error{};
+  std::vector<StepView> steps{};
 };
 
 struct PipelineView {
-  std::string name;
-  std::string schedule;  // as written; "" is by hand
+  std::string name{};
+  std::string schedule{};  // as written; "" is by hand
   bool once = false;
   core::WallTime next_run{};
-  std::vector<std::string> steps;
-  std::optional<RunView> last_run;
+  std::vector<std::string> steps{};
+  std::optional<RunView> last_run{};
+};
+
+// A rule group as Prometheus' API shows it.
+struct RuleAlertView {
+  core::Labels labels{};
+  core::Labels annotations{};
+  std::string state{};  // "pending", "firing"
+  core::WallTime active_at{};
+  double value = 0;
+};
+
+struct RuleView {
+  bool alerting = false;
+  std::string name{};
+  std::string query{};
+  core::Labels labels{};
+  core::Labels annotations{};
+  core::Duration hold{};  // `for`
+  core::Duration keep_firing{};
+  std::string health{};  // "ok", "err", "unknown"
+  std::string last_error{};
+  core::Duration evaluation_time{};
+  core::WallTime last_evaluation{};
+  std::vector<RuleAlertView> alerts{};
+};
+
+struct RuleGroupView {
+  std::string name{};
+  std::string file{};
+  core::Duration interval{};
+  int limit = 0;
+  core::Duration evaluation_time{};
+  core::WallTime last_evaluation{};
+  std::vector<RuleView> rules{};
 };
 
 struct FreshnessView {
-  std::string name;
-  std::string source;
-  std::string state;  // "fresh", "due", "late", "unknown"
+  std::string name{};
+  std::string source{};
+  std::string state{};  // "fresh", "due", "late", "unknown"
   core::Duration age{};
   core::WallTime due{};
-  std::string message;
+  std::string message{};
 };
 
 // An alert as the alertmanager has it.
 struct AlertView {
-  core::Alert alert;
-  std::string state;  // "active", "suppressed", "unprocessed"; rules' pending alerts are of `rules`
-  std::vector<std::string> silenced_by;
-  std::vector<std::string> inhibited_by;
-  std::vector<std::string> receivers;
+  core::Alert alert{};
+  std::string state{};  // "active", "suppressed", "unprocessed"
+  std::vector<std::string> silenced_by{};
+  std::vector<std::string> inhibited_by{};
+  std::vector<std::string> receivers{};
 };
 
 // A notification that the inbox kept.
 struct InboxView {
   std::int64_t id = 0;
   core::WallTime at{};
-  std::string receiver;
-  std::string status;  // "firing", "resolved"
-  std::string subject;
-  std::string text;
-  core::Labels group_labels;
+  std::string receiver{};
+  std::string status{};  // "firing", "resolved"
+  std::string subject{};
+  std::string text{};
+  core::Labels group_labels{};
   int firing = 0;
   int resolved = 0;
 };
 
-struct RunRequest {
-  std::string pipeline;
-  std::map<std::string, std::string> env;
+struct PipelineRunRequest {
+  std::string pipeline{};
+  std::map<std::string, std::string> env{};
   bool again = false;
 };
 
-struct LogRequest {
-  std::string pipeline;
+struct PipelineLogRequest {
+  std::string pipeline{};
   std::int64_t run = 0;  // 0: the last
-  std::string step;
+  std::string step{};
   int attempt = 0;  // 0: the last
 };
 
@@ -135,8 +167,9 @@ struct ServerContext {
 
   std::function<core::Result<std::vector<PipelineView>>(core::MonoTime deadline)> pipelines;
   std::function<core::Result<std::vector<RunView>>(std::string pipeline, int limit, core::MonoTime deadline)> runs;
-  std::function<core::Result<std::int64_t>(RunRequest request, core::MonoTime deadline)> run_pipeline;
-  std::function<core::Result<std::string>(LogRequest request, core::MonoTime deadline)> log_path;  // a file to stream
+  std::function<core::Result<std::int64_t>(PipelineRunRequest request, core::MonoTime deadline)> run_pipeline;
+  std::function<core::Result<std::string>(PipelineLogRequest request, core::MonoTime deadline)>
+      log_path;  // a file to stream
 
   std::function<core::Result<std::vector<FreshnessView>>(core::MonoTime deadline)> freshness;
   std::function<core::Result<std::vector<AlertView>>(core::MonoTime deadline)> alerts;
@@ -145,8 +178,8 @@ struct ServerContext {
   // The query API.
   const rules::promql::Engine* engine = nullptr;
   const rules::promql::Queryable* storage = nullptr;
-  const rules::RuleManager* rules = nullptr;
-  core::Labels external_labels;
+  std::function<std::vector<RuleGroupView>()> rules;
+  core::Labels external_labels{};
 };
 
 }  // namespace pipewarden::agent

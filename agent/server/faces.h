@@ -15,6 +15,7 @@ using Routes = std::vector<Route>;
 Routes HealthRoutes(std::shared_ptr<const ServerContext> context);    // /-/healthy /-/ready /-/reload
 Routes MetricsRoutes(std::shared_ptr<const ServerContext> context);   // /metrics
 Routes QueryRoutes(std::shared_ptr<const ServerContext> context);     // /api/v1/…, as Prometheus
+Routes StatusRoutes(std::shared_ptr<const ServerContext> context);    // /api/v1/rules, alerts, status/…
 Routes ProbeRoutes(std::shared_ptr<const ServerContext> context);     // /api/pipewarden/v1/probes
 Routes PipelineRoutes(std::shared_ptr<const ServerContext> context);  // /api/pipewarden/v1/pipelines
 Routes AlertRoutes(std::shared_ptr<const ServerContext> context);     // /api/pipewarden/v1/{alerts,inbox}

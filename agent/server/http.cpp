@@ -4,6 +4,8 @@
 #include <cctype>
 #include <charconv>
 
+#include "agent/server/html.h"
+
 namespace pipewarden::agent {
 namespace {
 
@@ -106,6 +108,9 @@ HttpResponse TextResponse(std::string body, int status) {
 HttpResponse HtmlResponse(std::string body, int status) {
   HttpResponse response = TextResponse(std::move(body), status);
   response.content_type = "text/html; charset=utf-8";
+  response.headers = {{"Content-Security-Policy", std::string(kContentSecurityPolicy)},
+                      {"X-Frame-Options", "DENY"},
+                      {"Referrer-Policy", "no-referrer"}};
   return response;
 }
 

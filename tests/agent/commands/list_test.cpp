@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
+#include <iostream>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -36,7 +38,13 @@ BOOST_AUTO_TEST_CASE(the_list_is_the_folder) {
 BOOST_AUTO_TEST_CASE(usage_is_told_by_the_exit_code) {
   const auto run = [](std::vector<const char*> arguments) {
     arguments.insert(arguments.begin(), "pipewarden");
-    return RunCommandLine(static_cast<int>(arguments.size()), arguments.data());
+    std::ostringstream said;
+    auto* out = std::cout.rdbuf(said.rdbuf());
+    auto* err = std::cerr.rdbuf(said.rdbuf());
+    const int code = RunCommandLine(static_cast<int>(arguments.size()), arguments.data());
+    std::cout.rdbuf(out);
+    std::cerr.rdbuf(err);
+    return code;
   };
   BOOST_TEST(run({"--version"}) == 0);
   BOOST_TEST(run({"--help"}) == 0);

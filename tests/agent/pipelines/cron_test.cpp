@@ -34,8 +34,8 @@ std::vector<std::string> Split(const std::string& line) {
   return columns;
 }
 
-// The table says of two like schedules, one second before a like gap, that one fires at the gap's end (30 0 L, 2017) and
-// the other does not (30 0 LW, 2018). Both cannot hold; four implementations of five fire, and so does this one.
+// The table says of two like schedules, one second before a like gap, that one fires at the gap's end (30 0 L, 2017)
+// and the other does not (30 0 LW, 2018). Both cannot hold; four implementations of five fire, and so does this one.
 bool ContradictsItsNeighbour(const std::vector<std::string>& column) {
   return column[5] == "30 0 LW * *" && column[6] == "2018-03-29T21:59:59Z";
 }

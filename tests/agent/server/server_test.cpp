@@ -158,6 +158,18 @@ BOOST_AUTO_TEST_CASE(the_unix_socket_may_do_everything) {
   BOOST_TEST(peer.Receive().body == "done by ");
 }
 
+BOOST_AUTO_TEST_CASE(any_path_may_hold_the_socket) {
+  for (const char* name : {"0s", "1r", "x", "a b", "9s,"}) {
+    options.storage_path = folder / name;
+    auto started = Server::Start(options, Table(), clock, logger, std::make_shared<prometheus::Registry>());
+    BOOST_TEST(started.has_value() == (std::string(name).find(',') == std::string::npos), name);
+    if (!started) continue;
+    HttpPeer peer((*started)->socket_path(), 0);
+    peer.Send("GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    BOOST_TEST(peer.Receive().status == 200, name);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_storage_path_has_one_agent) {
   Start();
   auto second = Server::Start(options, Table(), clock, logger, std::make_shared<prometheus::Registry>());
