@@ -97,22 +97,6 @@ std::shared_ptr<const HttpSettings::OAuth2> ReadOAuth2(const YamlNode& node, cor
   return oauth2;
 }
 
-std::string FormEncode(std::string_view text) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x80 && std::isalnum(byte) != 0) || c == '-' || c == '_' || c == '.' || c == '~') {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 0xFU];
-    }
-  }
-  return out;
-}
-
 void ApplyTransport(const HttpSettings& settings, core::HttpRequest& request) {
   request.tls = settings.tls;
   request.proxy_url = settings.proxy_url;
@@ -307,6 +291,22 @@ core::Task<NotifyOutcome> Post(NotifyContext context, std::shared_ptr<const Http
                                core::HttpRequest request, RetryCodes retry) {
   core::Result<core::HttpResponse> response = co_await Send(context, std::move(settings), std::move(request));
   co_return Judge(response, retry);
+}
+
+std::string FormEncode(std::string_view text) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x80 && std::isalnum(byte) != 0) || c == '-' || c == '_' || c == '.' || c == '~') {
+      out += c;
+    } else {
+      out += '%';
+      out += kHex[byte >> 4U];
+      out += kHex[byte & 0xFU];
+    }
+  }
+  return out;
 }
 
 std::string TruncateRunes(std::string_view text, std::size_t limit) {

@@ -21,7 +21,7 @@ namespace pipewarden::alertmanager {
 
 struct NotifyOutcome {
   bool ok = false;
-  bool retry = false;                         // where not ok: trying again may help
+  bool retry = false;                           // where not ok: trying again may help
   std::optional<core::Duration> retry_after{};  // the other side asked for this pause
   std::string error{};                          // never a secret, never credentials of a URL
 };
