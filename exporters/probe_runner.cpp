@@ -1,0 +1,309 @@
+#include "exporters/probe_runner.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+
+#include <algorithm>
+#include <boost/system/system_error.hpp>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace pipewarden::exporters {
+namespace {
+
+using namespace std::chrono_literals;
+using SeriesPointer = std::shared_ptr<const core::Series>;
+
+// A probe that does not keep its timeout is cancelled after this grace; time for its own, better message, and for a
+// command to be ended.
+constexpr core::Duration kGrace = 3s;
+
+// The run as a Result. What a probe throws is our own mistake and ends here: a task that ends by an exception does not
+// end a race with a timer.
+core::Task<core::Result<ProbeResult>> AsResult(std::shared_ptr<Probe> probe, ProbeContext context) {
+  core::Result<ProbeResult> result;
+  try {
+    result = co_await probe->Run(context);
+  } catch (const boost::system::system_error& error) {
+    if (error.code() == boost::system::errc::operation_canceled) throw;
+    result = core::Fail(core::ErrorCode::kInternal, std::string("internal error: ") + error.what());
+  } catch (const std::exception& error) {
+    result = core::Fail(core::ErrorCode::kInternal, std::string("internal error: ") + error.what());
+  }
+  co_return result;
+}
+
+}  // namespace
+
+struct ProbeRunner::Entry {
+  explicit Entry(ProbeConfig config_) : config(std::move(config_)) {}
+
+  ProbeConfig config;
+  core::TaskGroup::TaskId task = 0;
+  bool removed = false;
+  std::optional<bool> up;
+  bool last_success = false;
+  int in_a_row = 0;  // runs with the last result
+  // Every series it has exported in its last run, so that an equal one keeps its number.
+  std::unordered_map<core::Labels, SeriesPointer, core::LabelsHash> series;
+};
+
+struct ProbeRunner::Published {
+  struct Value {
+    std::size_t family;
+    SeriesPointer series;
+    double value;
+  };
+  std::vector<Value> values;  // sorted by family
+};
+
+struct ProbeRunner::Counters {
+  explicit Counters(prometheus::Registry& registry)
+      : runs(prometheus::BuildCounter()
+                 .Name("pipewarden_probe_runs_total")
+                 .Help("Runs of probes, by kind and result (success, failure).")
+                 .Register(registry)),
+        skipped(prometheus::BuildCounter()
+                    .Name("pipewarden_probe_runs_skipped_total")
+                    .Help("Runs left out because the run before had not ended in time.")
+                    .Register(registry)
+                    .Add({})),
+        dropped(prometheus::BuildCounter()
+                    .Name("pipewarden_probe_series_dropped_total")
+                    .Help("Series not exported because the probe was beyond its max_series, or gave one twice.")
+                    .Register(registry)
+                    .Add({})) {}
+  prometheus::Family<prometheus::Counter>& runs;
+  prometheus::Counter& skipped;
+  prometheus::Counter& dropped;
+};
+
+ProbeRunner::ProbeRunner(core::Loop& loop, core::HttpClient& http, core::Logger logger,
+                         const std::shared_ptr<prometheus::Registry>& registry)
+    : loop_(loop),
+      http_(http),
+      logger_(std::move(logger)),
+      counters_(std::make_unique<Counters>(*registry)),
+      group_(loop) {
+  const auto add = [this](std::span<const ProbeMetric> metrics) {
+    for (const ProbeMetric& metric : metrics)
+      if (family_index_.emplace(metric.name, families_.size()).second)
+        families_.push_back(
+            {std::string(metric.name), metric.type, std::string(metric.help), std::string(metric.unit)});
+  };
+  add(CommonProbeMetrics());
+  for (const ProbeKind* kind : ProbeKinds()) add(kind->metrics);
+}
+
+ProbeRunner::~ProbeRunner() = default;
+
+void ProbeRunner::Apply(std::vector<ProbeConfig> configs) {
+  std::unordered_set<std::string> wanted;
+  for (const ProbeConfig& config : configs) wanted.insert(config.name);
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    if (wanted.contains(entry->first)) {
+      ++entry;
+      continue;
+    }
+    entry->second->removed = true;
+    group_.Cancel(entry->second->task);
+    const core::MutexLock lock(mutex_);
+    published_.erase(entry->first);
+    status_.erase(entry->first);
+    entry = entries_.erase(entry);
+  }
+
+  // First runs are spread over a short while, by name, so that a reload does not change anyone's place.
+  const core::Duration window = 200ms * static_cast<long>(configs.size());
+  for (ProbeConfig& config : configs) {
+    auto& place = entries_[config.name];
+    if (place != nullptr && place->config.identity == config.identity) continue;
+    auto entry = std::make_shared<Entry>(std::move(config));
+    if (place != nullptr) {
+      place->removed = true;
+      group_.Cancel(place->task);
+      entry->series = std::move(place->series);
+    }
+    place = entry;
+    const ProbeConfig& now = entry->config;
+    {
+      const core::MutexLock lock(mutex_);
+      published_.erase(now.name);
+      ProbeStatus& status = status_[now.name];
+      status = {};
+      status.name = now.name;
+      status.kind = now.kind->name;
+      status.component = now.component;
+      status.labels = now.labels;
+      status.interval = now.interval;
+      status.timeout = now.timeout;
+    }
+    const core::Duration spread = std::min(window, now.interval);
+    const auto place_in_spread = static_cast<double>(core::Labels{{"probe", now.name}}.Fingerprint() % 1024) / 1024;
+    const auto offset = std::chrono::duration_cast<core::Duration>(spread * place_in_spread);
+    entry->task = group_.SpawnCancellable("probe " + now.name, RunForever(entry, offset));
+  }
+}
+
+core::Task<void> ProbeRunner::RunForever(std::shared_ptr<Entry> entry, core::Duration offset) {
+  core::MonoTime next = loop_.clock().Monotonic() + offset;
+  for (;;) {
+    co_await loop_.SleepUntil(next);
+    const core::WallTime time = loop_.clock().Now();
+    ProbeOutcome outcome = co_await RunProbe(entry->config.probe, entry->config.timeout);
+    if (entry->removed) co_return;
+    Note(*entry, time, std::move(outcome));
+    next += entry->config.interval;
+    const core::MonoTime now = loop_.clock().Monotonic();
+    if (next < now) {  // the place in time stays, what has been missed is left out
+      const auto missed = (now - next) / entry->config.interval + 1;
+      counters_->skipped.Increment(static_cast<double>(missed));
+      next += missed * entry->config.interval;
+    }
+  }
+}
+
+core::Task<ProbeOutcome> ProbeRunner::RunProbe(std::shared_ptr<Probe> probe, core::Duration timeout) {
+  // Real time: what a probe waits for lives in it, also where the loop's clock jumps.
+  const auto start = std::chrono::steady_clock::now();
+  const ProbeContext context{loop_, http_, timeout, loop_.clock().Monotonic() + timeout};
+  ProbeOutcome outcome;
+  auto result = co_await core::WithTimeout(loop_, timeout + kGrace, AsResult(probe, context));
+  if (result) {
+    outcome.result = std::move(*result);
+  } else {
+    outcome.result.error = result.error().message;
+  }
+  outcome.duration = std::chrono::steady_clock::now() - start;
+  co_return outcome;
+}
+
+void ProbeRunner::Note(Entry& entry, core::WallTime time, ProbeOutcome outcome) {
+  const ProbeConfig& config = entry.config;
+  const bool success = outcome.result.success;
+  counters_->runs.Add({{"kind", std::string(config.kind->name)}, {"result", success ? "success" : "failure"}})
+      .Increment();
+  entry.in_a_row = success == entry.last_success ? entry.in_a_row + 1 : 1;
+  entry.last_success = success;
+  const bool flips = entry.up != success && entry.in_a_row >= (success ? config.successes : config.failures);
+  const bool first = !entry.up.has_value();
+  if (flips) entry.up = success;
+
+  const std::string message = success ? outcome.result.message : outcome.result.error;
+  auto published = MakePublished(entry, outcome);
+  {
+    const core::MutexLock lock(mutex_);
+    published_[config.name] = std::move(published);
+    ProbeStatus& status = status_[config.name];
+    if (flips) status.last_change = time;
+    status.up = entry.up;
+    status.message = message;
+    ++status.runs;
+    if (!success) {
+      status.last_error = message;
+      status.last_error_time = time;
+    }
+    if (status.history.size() >= ProbeStatus::kHistory) status.history.erase(status.history.begin());
+    status.history.push_back({time, outcome.duration, success});
+  }
+  if (!flips) return;
+  if (success) {
+    logger_.Info("probe is up", {{"probe", config.name}, {"kind", std::string(config.kind->name)}});
+  } else {
+    logger_.Warn("probe is down",
+                 {{"probe", config.name}, {"kind", std::string(config.kind->name)}, {"error", message}});
+  }
+  if (on_verdict_)
+    on_verdict_({config.name, std::string(config.kind->name), config.component, success, first, message, time});
+}
+
+std::shared_ptr<const ProbeRunner::Published> ProbeRunner::MakePublished(Entry& entry, const ProbeOutcome& outcome) {
+  const ProbeConfig& config = entry.config;
+  core::Labels base = config.labels;
+  base.Set("probe", config.name);
+  base.Set("kind", config.kind->name);
+  base.Set("component", config.component);
+
+  auto published = std::make_shared<Published>();
+  std::unordered_map<core::Labels, SeriesPointer, core::LabelsHash> series;
+  std::size_t dropped = 0;
+  const auto add = [&](std::string_view metric, double value, const std::vector<core::Label>& own) {
+    const auto family = family_index_.find(metric);
+    if (family == family_index_.end() || published->values.size() >= config.max_series) {
+      ++dropped;
+      return;
+    }
+    core::Labels labels = base;
+    for (const core::Label& label : own) labels.Set(label.name, core::ToValidUtf8(label.value));
+    labels.Set(core::kMetricName, metric);
+    const auto known = entry.series.find(labels);
+    SeriesPointer pointer =
+        known != entry.series.end() ? known->second : std::make_shared<core::Series>(core::Series{.labels = labels});
+    if (!series.emplace(std::move(labels), pointer).second) {
+      ++dropped;
+      return;
+    }
+    published->values.push_back({family->second, std::move(pointer), value});
+  };
+  add("probe_success", outcome.result.success ? 1 : 0, {});
+  if (entry.up) add("probe_up", *entry.up ? 1 : 0, {});
+  add("probe_duration_seconds", core::ToSeconds(outcome.duration), {});
+  add("probe_timeout_seconds", core::ToSeconds(config.timeout), {});
+  for (const ProbeValue& value : outcome.result.values) add(value.metric, value.value, value.labels);
+  if (dropped > 0) counters_->dropped.Increment(static_cast<double>(dropped));
+
+  std::ranges::stable_sort(published->values, {}, &Published::Value::family);
+  entry.series = std::move(series);
+  return published;
+}
+
+core::Task<core::Result<ProbeOutcome>> ProbeRunner::RunOnce(std::string name) {
+  core::Result<ProbeOutcome> result;
+  const auto entry = entries_.find(name);
+  if (entry == entries_.end()) {
+    std::vector<std::string_view> names;
+    for (const auto& [known, unused] : entries_) names.push_back(known);
+    result = core::Fail(core::ErrorCode::kNotFound, "no probe '" + name + "'" + core::DidYouMean(name, names));
+    co_return result;
+  }
+  const auto probe = entry->second->config.probe;
+  const core::Duration timeout = entry->second->config.timeout;
+  result = co_await RunProbe(probe, timeout);
+  co_return result;
+}
+
+std::vector<ProbeStatus> ProbeRunner::Status() const {
+  const core::MutexLock lock(mutex_);
+  std::vector<ProbeStatus> all;
+  all.reserve(status_.size());
+  for (const auto& [name, status] : status_) all.push_back(status);
+  return all;
+}
+
+core::Task<void> ProbeRunner::Stop() {
+  group_.Cancel();
+  co_await group_.Join();
+}
+
+void ProbeRunner::Visit(core::SampleVisitor& visitor) {
+  std::vector<std::shared_ptr<const Published>> all;
+  {
+    const core::MutexLock lock(mutex_);
+    all.reserve(published_.size());
+    for (const auto& [name, published] : published_) all.push_back(published);
+  }
+  std::vector<std::size_t> next(all.size(), 0);
+  for (std::size_t family = 0; family < families_.size(); ++family) {
+    bool opened = false;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const auto& values = all[i]->values;
+      for (; next[i] < values.size() && values[next[i]].family == family; ++next[i]) {
+        if (!opened) visitor.OnFamily(families_[family]);
+        opened = true;
+        visitor.OnSample(*values[next[i]].series, values[next[i]].value);
+      }
+    }
+  }
+}
+
+}  // namespace pipewarden::exporters
