@@ -137,7 +137,8 @@ core::Result<std::vector<MailAddress>> ParseAddressList(std::string_view text) {
     } else {
       address.address = std::string(entry);
     }
-    if (!IsAddress(address.address))
+    const bool control = std::ranges::any_of(entry, [](char c) { return static_cast<unsigned char>(c) < ' '; });
+    if (control || !IsAddress(address.address))
       return core::Fail(core::ErrorCode::kInvalid,
                         "'" + std::string(entry) + "' is no mail address (expected user@host)");
     addresses.push_back(std::move(address));
