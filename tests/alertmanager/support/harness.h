@@ -43,23 +43,25 @@ class Harness {
   }
 
   NotifyOutcome Notify(const Notification& notification, std::size_t integration = 0) {
-    std::promise<NotifyOutcome> ended;
-    loop_.Post([&] {
+    // Shared: set_value may still be at work on it when get() has returned.
+    auto ended = std::make_shared<std::promise<NotifyOutcome>>();
+    auto outcome = ended->get_future();
+    loop_.Post([this, integration, notification, ended] {
       group_.Spawn("notify", Run(config_.receivers.at(0).integrations.at(integration).receiver,
                                  std::make_shared<const Notification>(notification), ended));
     });
-    return ended.get_future().get();
+    return outcome.get();
   }
 
  private:
   core::Task<void> Run(std::shared_ptr<const Receiver> receiver, std::shared_ptr<const Notification> notification,
-                       std::promise<NotifyOutcome>& ended) {
+                       std::shared_ptr<std::promise<NotifyOutcome>> ended) {
     NotifyContext context;
     context.loop = &loop_;
     context.http = &http_;
     context.render = render_;
     context.time_left = std::chrono::seconds(10);
-    ended.set_value(co_await receiver->Notify(std::move(context), std::move(notification)));
+    ended->set_value(co_await receiver->Notify(std::move(context), std::move(notification)));
   }
 
   core::SystemClock clock_;
