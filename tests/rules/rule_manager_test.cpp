@@ -1,0 +1,289 @@
+// Rules over the real storage and engine: what is written, sent and shown, over reloads and restarts.
+#include "rules/rule_manager.h"
+
+#include <prometheus/registry.h>
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "tests/support/temp_folder.h"
+
+namespace pipewarden::rules {
+namespace {
+
+constexpr core::TimestampMs kStart = 1'700'000'100'000;  // a multiple of 15 s and of a minute
+constexpr core::TimestampMs kTick = 15'000;
+
+class Gauges final : public core::SampleSource {
+ public:
+  std::string_view name() const override { return "test"; }
+  void Visit(core::SampleVisitor& visitor) override {
+    visitor.OnFamily(family_);
+    for (const auto& [name, value] : values) {
+      core::Series& series = series_[name];
+      series.labels = core::Labels{{"__name__", "probe_up"}, {"probe", name}};
+      visitor.OnSample(series, value);
+    }
+  }
+  std::map<std::string, double> values;
+
+ private:
+  core::MetricFamily family_;
+  std::map<std::string, core::Series> series_;
+};
+
+// An agent's rules side: storage, engine, manager, a source, a clock that jumps.
+struct Node {
+  explicit Node(const std::string& path) {
+    storage = std::move(*Storage::Open({.path = path}, logger, registry));
+    manager = std::make_unique<RuleManager>(*storage, engine, clock, RuleManagerOptions{.external_url = "http://node"},
+                                            logger, registry, [this](std::vector<core::Alert> alerts) {
+                                              for (core::Alert& alert : alerts) sent.push_back(std::move(alert));
+                                            });
+  }
+  void Apply(std::string_view text) {
+    core::ConfigErrors errors;
+    std::vector<RuleFile> files{ParseRuleFile(text, "r.yml", errors)};
+    BOOST_REQUIRE_MESSAGE(errors.empty(), errors.ToError().message);
+    manager->Apply(files, std::chrono::milliseconds(kTick), core::Labels{{"node", "n1"}}, now);
+  }
+  void Tick(int times = 1) {
+    for (; times > 0; --times) {
+      now += kTick;
+      clock.Jump(std::chrono::milliseconds(kTick));
+      storage->Take(gauges, now);
+      manager->Tick(now);
+    }
+  }
+  // The samples of one series, "time=value" since the start in seconds.
+  std::string Series(std::string_view metric) {
+    const auto name = core::Matcher::Make("__name__", core::MatchOp::kEqual, std::string(metric));
+    auto querier = storage->Open(0, now);
+    auto set = (*querier)->Select({.from = 0, .to = now}, std::span(&*name, 1));
+    std::string out;
+    for (std::size_t i = 0; i < (*set)->size(); ++i) {
+      promql::SampleColumns samples;
+      BOOST_REQUIRE((*set)->Read(i, 0, now, samples).has_value());
+      core::Labels labels = *(*set)->labels(i);
+      labels.Remove("__name__");
+      out += labels.ToString();
+      for (std::size_t k = 0; k < samples.size(); ++k)
+        out += " " + std::to_string((samples.times[k] - kStart) / 1000) + "=" +
+               (core::IsStaleNaN(samples.values[k]) ? "stale" : std::to_string(static_cast<long>(samples.values[k])));
+      out += "\n";
+    }
+    return out;
+  }
+  std::string States() const {
+    std::string out;
+    const auto snapshot = manager->Snapshot();
+    for (const auto& group : snapshot->groups)
+      for (const RuleView& rule : group->rules)
+        for (const AlertView& alert : rule.alerts)
+          out += std::string(alert.labels.Get("probe")) + "=" + std::string(AlertStateName(alert.state)) + " ";
+    return out;
+  }
+
+  std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
+  core::JumpingClock clock;
+  core::Logger logger{core::LogLevel::kError, core::LogFormat::kLogfmt};
+  promql::Engine engine;
+  std::vector<core::Alert> sent;
+  std::unique_ptr<Storage> storage;
+  std::unique_ptr<RuleManager> manager;
+  Gauges gauges;
+  core::TimestampMs now = kStart;
+};
+
+constexpr const char* kDown = R"(groups:
+  - name: g
+    rules:
+      - record: probes:down
+        expr: count(probe_up == 0)
+      - alert: Down
+        expr: probe_up == 0 and on () probes:down > 0
+        for: 30s
+        labels: {severity: page}
+        annotations: {summary: "{{ $labels.probe }} of {{ query \"count(probe_up)\" | first | value }}"}
+)";
+
+double Counter(prometheus::Registry& registry, const std::string& name) {
+  double sum = 0;
+  for (const auto& family : registry.Collect())
+    if (family.name == name)
+      for (const auto& metric : family.metric) sum += metric.counter.value;
+  return sum;
+}
+
+BOOST_AUTO_TEST_CASE(a_probe_that_fails_raises_an_alert_that_resolves) {
+  testing::TempFolder dir;
+  Node node(dir.path());
+  node.Apply(kDown);
+  node.gauges.values = {{"hdfs", 1}, {"pg", 1}};
+  node.Tick(2);
+  BOOST_TEST(node.States() == "");
+  node.gauges.values["pg"] = 0;
+  node.Tick(2);
+  BOOST_TEST(node.States() == "pg=pending ");
+  BOOST_TEST(node.sent.empty());
+  node.Tick(1);
+  BOOST_TEST(node.States() == "pg=firing ");
+  BOOST_REQUIRE(node.sent.size() == 1U);
+  BOOST_TEST(node.sent[0].labels.ToString() == R"({alertname="Down", node="n1", probe="pg", severity="page"})");
+  BOOST_TEST(node.sent[0].annotations.Get("summary") == "pg of 2");
+  node.gauges.values["pg"] = 1;
+  node.Tick(1);
+  BOOST_REQUIRE(node.sent.size() == 2U);
+  BOOST_TEST(node.sent[1].ResolvedAt(core::FromMs(node.now)));
+  BOOST_TEST(node.Series("probes:down") == "{} 45=1 60=1 75=1 90=stale\n");
+  const auto snapshot = node.manager->Snapshot();
+  BOOST_REQUIRE(snapshot->groups.size() == 1U);
+  BOOST_TEST(snapshot->groups[0]->last_evaluation == node.now);
+  BOOST_REQUIRE(snapshot->groups[0]->rules.size() == 2U);
+  BOOST_TEST(snapshot->groups[0]->rules[1].health == "ok");
+  BOOST_TEST(snapshot->groups[0]->rules[1].query == "probe_up == 0 and on () probes:down > 0");
+  BOOST_TEST(Counter(*node.registry, "pipewarden_rule_group_iterations_total") == 6);
+}
+
+BOOST_AUTO_TEST_CASE(alerts_series_follow_the_state) {
+  testing::TempFolder dir;
+  Node node(dir.path());
+  node.Apply(kDown);
+  node.Tick(2);  // nothing is written before what was is restored
+  node.gauges.values = {{"pg", 0}};
+  node.Tick(4);
+  node.gauges.values = {};
+  node.Tick(1);
+  const std::string alerts = node.Series("ALERTS");
+  BOOST_TEST(
+      alerts.find("alertstate=\"pending\", probe=\"pg\", severity=\"page\"} 45=1 60=1 75=stale\n") != alerts.npos,
+      alerts);
+  BOOST_TEST(
+      alerts.find("alertstate=\"firing\", probe=\"pg\", severity=\"page\"} 75=1 90=1 105=stale\n") != alerts.npos,
+      alerts);
+}
+
+BOOST_AUTO_TEST_CASE(a_reload_keeps_alerts_and_ends_series_of_rules_that_are_gone) {
+  testing::TempFolder dir;
+  Node node(dir.path());
+  node.Apply(kDown);
+  node.gauges.values = {{"pg", 0}};
+  node.Tick(3);
+  BOOST_TEST(node.States() == "pg=firing ");
+  node.Apply(R"(groups:
+  - name: g
+    rules:
+      - alert: Down
+        expr: probe_up < 1
+        for: 30s
+        labels: {severity: page}
+)");
+  BOOST_TEST(node.States() == "pg=firing ");
+  node.Tick(1);
+  BOOST_TEST(node.States() == "pg=firing ");
+  BOOST_TEST(node.Series("probes:down") == "{} 15=1 30=1 45=1 60=stale\n");
+  node.Apply("groups: []\n");
+  BOOST_TEST(node.manager->Snapshot()->groups.empty());
+  node.Tick(1);
+  BOOST_TEST(node.Series("ALERTS_FOR_STATE").find("75=stale") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_restart_goes_on_with_a_firing_alert) {
+  testing::TempFolder dir;
+  constexpr const char* kSlow =
+      "groups:\n  - name: g\n    rules:\n      - {alert: Down, expr: probe_up == 0, for: 20m}\n";
+  core::TimestampMs now = 0;
+  {
+    Node node(dir.path());
+    node.Apply(kSlow);
+    node.gauges.values = {{"old", 0}};
+    node.Tick(10 * 4);
+    node.gauges.values = {{"old", 0}, {"new", 0}};
+    node.Tick(11 * 4);
+    BOOST_TEST(node.States() == "new=pending old=firing ");
+    now = node.now;
+  }
+  Node node(dir.path());
+  node.now = now + 60'000;
+  node.Apply(kSlow);
+  node.gauges.values = {{"old", 0}, {"new", 0}};
+  node.Tick(2);
+  BOOST_TEST(node.States() == "new=pending old=pending ");
+  node.Tick(1);
+  BOOST_TEST(node.States() == "new=pending old=firing ");
+  node.Tick(9 * 4);
+  BOOST_TEST(node.States() == "new=pending old=firing ");
+  node.Tick(1 * 4);
+  BOOST_TEST(node.States() == "new=firing old=firing ");
+}
+
+BOOST_AUTO_TEST_CASE(groups_have_intervals_of_their_own_and_count_what_they_miss) {
+  testing::TempFolder dir;
+  Node node(dir.path());
+  node.Apply(R"(groups:
+  - name: slow
+    interval: 1m
+    rules: [{record: slow, expr: vector(1)}]
+  - name: odd
+    interval: 20s
+    query_offset: 10s
+    rules: [{record: odd, expr: time()}]
+)");
+  node.Tick(4);
+  BOOST_TEST(node.Series("slow") == "{} 15=1 60=1\n");
+  BOOST_TEST(node.manager->NextDue(node.now) == kStart + 80'000);
+  node.now += 10 * 60'000;
+  node.Tick(1);
+  BOOST_TEST(node.Series("slow") == "{} 15=1 60=1 675=1\n");
+  // slow: 2 to 10 minutes after the start; odd: 80 s to 640 s.
+  BOOST_TEST(Counter(*node.registry, "pipewarden_rule_group_iterations_missed_total") == 9 + 29);
+  BOOST_TEST(node.Series("odd").find(" 665=1700000765") != std::string::npos, node.Series("odd"));
+}
+
+BOOST_AUTO_TEST_CASE(a_rule_that_fails_says_so_and_the_others_go_on) {
+  testing::TempFolder dir;
+  Node node(dir.path());
+  node.Apply(R"(groups:
+  - name: g
+    limit: 1
+    rules:
+      - {record: many, expr: probe_up}
+      - {record: one, expr: sum(probe_up)}
+      - {record: same, expr: 'label_replace(probe_up, "probe", "x", "", "")'}
+)");
+  node.gauges.values = {{"a", 1}, {"b", 1}};
+  node.Tick(1);
+  const auto snapshot = node.manager->Snapshot();
+  const auto& rules = snapshot->groups.at(0)->rules;
+  BOOST_TEST(rules[0].health == "err");
+  BOOST_TEST(rules[0].last_error == "exceeded limit of 1 with 2 series");
+  BOOST_TEST(rules[1].health == "ok");
+  BOOST_TEST(rules[2].health == "err");
+  BOOST_TEST(node.Series("one") == "{} 15=2\n");
+  BOOST_TEST(node.Series("many") == "");
+  BOOST_TEST(Counter(*node.registry, "pipewarden_rule_evaluation_failures_total") == 2);
+}
+
+BOOST_AUTO_TEST_CASE(after_a_backward_step_of_the_clock_groups_are_judged_and_for_passes) {
+  testing::TempFolder dir;
+  Node node(dir.path());
+  node.Apply(kDown);
+  node.gauges.values = {{"pg", 0}};
+  const auto tick = [&](core::TimestampMs wall) {
+    node.clock.Jump(std::chrono::milliseconds(kTick));
+    node.now = node.storage->TickTime(wall);
+    node.storage->Take(node.gauges, node.now);
+    node.manager->Tick(node.now);
+  };
+  tick(kStart);
+  BOOST_TEST(node.States() == "pg=pending ");
+  tick(kStart - 3'600'000);
+  BOOST_TEST(node.States() == "pg=pending ");
+  tick(kStart - 3'600'000 + kTick);
+  BOOST_TEST(node.States() == "pg=firing ");
+}
+
+}  // namespace
+}  // namespace pipewarden::rules
