@@ -1,0 +1,78 @@
+#include <boost/test/unit_test.hpp>
+#include <limits>
+
+#include "agent/server/json_text.h"
+#include "agent/server/query.h"
+
+namespace pipewarden::agent {
+namespace {
+
+using rules::promql::QueryResult;
+using rules::promql::ValueType;
+
+std::string ValueText(double value) {
+  std::string out;
+  AppendJsonValue(out, value);
+  return out;
+}
+
+BOOST_AUTO_TEST_SUITE(query_json)
+
+BOOST_AUTO_TEST_CASE(times) {
+  BOOST_TEST(ParseApiTime("1700000000").value() == 1'700'000'000'000);
+  BOOST_TEST(ParseApiTime("1700000000.1235").value() == 1'700'000'000'124);
+  BOOST_TEST(ParseApiTime("2023-11-14T22:13:20Z").value() == 1'700'000'000'000);
+  BOOST_TEST(ParseApiTime("2023-11-14T23:13:20.5+01:00").value() == 1'700'000'000'500);
+  BOOST_TEST(ParseApiTime("-1").value() == -1000);
+  for (const char* bad : {"", "yesterday", "NaN", "Inf", "1e300", "17 "})
+    BOOST_TEST(!ParseApiTime(bad).has_value(), bad);
+  BOOST_TEST(ParseApiTime("x").error().message == "cannot parse \"x\" to a valid timestamp");
+  BOOST_TEST(ParseApiDuration("15").value() == 15'000);
+  BOOST_TEST(ParseApiDuration("0.5").value() == 500);
+  BOOST_TEST(ParseApiDuration("1h30m").value() == 5'400'000);
+  for (const char* bad : {"", "5", "NaN", "1x"}) BOOST_TEST(ParseApiDuration(bad).has_value() == (*bad == '5'), bad);
+}
+
+BOOST_AUTO_TEST_CASE(values_read_as_prometheus_writes_them) {
+  BOOST_TEST(ValueText(0) == "\"0\"");
+  BOOST_TEST(ValueText(1.5) == "\"1.5\"");
+  BOOST_TEST(ValueText(1e20) == "\"100000000000000000000\"");
+  BOOST_TEST(ValueText(1e21) == "\"1e+21\"");
+  BOOST_TEST(ValueText(1e-6) == "\"0.000001\"");
+  BOOST_TEST(ValueText(1e-7) == "\"1e-07\"");
+  BOOST_TEST(ValueText(std::numeric_limits<double>::max()) == "\"1.7976931348623157e+308\"");
+  BOOST_TEST(ValueText(-std::numeric_limits<double>::infinity()) == "\"-Inf\"");
+  BOOST_TEST(ValueText(std::numeric_limits<double>::quiet_NaN()) == "\"NaN\"");
+}
+
+BOOST_AUTO_TEST_CASE(results) {
+  const auto labels = std::make_shared<const core::Labels>(core::Labels{{"__name__", "up"}, {"job", "a\"<b>"}});
+  QueryResult vector;
+  vector.type = ValueType::kVector;
+  vector.vector = {{labels, 1'700'000'000'120, 1}, {labels, 1'700'000'000'000, 2}};
+  BOOST_TEST(
+      ResultJson(vector, 0) ==
+      R"({"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a\"\u003cb\u003e"},"value":)"
+      R"([1700000000.12,"1"]},{"metric":{"__name__":"up","job":"a\"\u003cb\u003e"},"value":[1700000000,"2"]}]})");
+  BOOST_TEST(ResultJson(vector, 1).find("\"2\"") == std::string::npos);
+  BOOST_TEST(SuccessEnvelope("[]", vector.warnings) ==
+             R"({"status":"success","data":[],"warnings":["results truncated due to limit"]})");
+  QueryResult matrix;
+  matrix.type = ValueType::kMatrix;
+  matrix.matrix = {{std::make_shared<const core::Labels>(), {{1000, 1}, {2001, 2}}}};
+  BOOST_TEST(ResultJson(matrix, 0) ==
+             R"({"resultType":"matrix","result":[{"metric":{},"values":[[1,"1"],[2.001,"2"]]}]})");
+  QueryResult scalar;
+  scalar.type = ValueType::kScalar;
+  scalar.scalar = {1000, 2};
+  BOOST_TEST(ResultJson(scalar, 0) == R"({"resultType":"scalar","result":[1,"2"]})");
+  QueryResult text;
+  text.type = ValueType::kString;
+  text.string = "a\n";
+  BOOST_TEST(ResultJson(text, 0) == R"({"resultType":"string","result":[0,"a\n"]})");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace pipewarden::agent
