@@ -7,7 +7,7 @@ namespace pipewarden::agent {
 Routes AllRoutes(std::shared_ptr<const ServerContext> context) {
   Routes all;
   for (const auto face :
-       {HealthRoutes, MetricsRoutes, StatusRoutes, ProbeRoutes, PipelineRoutes, AlertRoutes, PageRoutes}) {
+       {HealthRoutes, MetricsRoutes, QueryRoutes, StatusRoutes, ProbeRoutes, PipelineRoutes, AlertRoutes, PageRoutes}) {
     Routes routes = face(context);
     all.insert(all.end(), std::make_move_iterator(routes.begin()), std::make_move_iterator(routes.end()));
   }

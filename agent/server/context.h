@@ -20,6 +20,9 @@
 #include "core/result.h"
 #include "core/time/clock.h"
 
+namespace pipewarden::rules {
+struct RulesSnapshot;
+}
 namespace pipewarden::rules::promql {
 class Engine;
 class Queryable;
@@ -31,10 +34,10 @@ struct ProbeView {
   std::string name{};
   std::string kind{};
   std::string component{};
-  std::string target{};      // what it looks at, for people: a URL without secrets, host:port, a command
-  std::string state{};       // "healthy", "unhealthy", or "unknown" before its first verdict
+  std::string target{};    // what it looks at, for people: a URL without secrets, host:port, a command
+  std::string state{};     // "healthy", "unhealthy", or "unknown" before its first verdict
   bool success = false;    // of the last run alone; the state flips after several
-  std::string message{};     // why, of the last run
+  std::string message{};   // why, of the last run
   core::WallTime since{};  // the state's last change
   core::WallTime last_run{};
   core::Duration duration{};  // of the last run
@@ -47,6 +50,7 @@ struct StepView {
   std::string name{};
   std::string state{};  // as the run store names them: waiting, running, success, failed, skipped, lost, …
   int attempts = 0;
+  int exit_code = 0;  // of the last attempt that ended by itself
   core::WallTime started{};
   core::WallTime ended{};
   std::string error{};
@@ -70,41 +74,8 @@ struct PipelineView {
   bool once = false;
   core::WallTime next_run{};
   std::vector<std::string> steps{};
-  std::optional<RunView> last_run{};
-};
-
-// A rule group as Prometheus' API shows it.
-struct RuleAlertView {
-  core::Labels labels{};
-  core::Labels annotations{};
-  std::string state{};  // "pending", "firing"
-  core::WallTime active_at{};
-  double value = 0;
-};
-
-struct RuleView {
-  bool alerting = false;
-  std::string name{};
-  std::string query{};
-  core::Labels labels{};
-  core::Labels annotations{};
-  core::Duration hold{};  // `for`
-  core::Duration keep_firing{};
-  std::string health{};  // "ok", "err", "unknown"
-  std::string last_error{};
-  core::Duration evaluation_time{};
-  core::WallTime last_evaluation{};
-  std::vector<RuleAlertView> alerts{};
-};
-
-struct RuleGroupView {
-  std::string name{};
-  std::string file{};
-  core::Duration interval{};
-  int limit = 0;
-  core::Duration evaluation_time{};
-  core::WallTime last_evaluation{};
-  std::vector<RuleView> rules{};
+  std::optional<RunView> last_run{};   // that ended
+  std::vector<RunView> active_runs{};  // under way, newest first
 };
 
 struct FreshnessView {
@@ -138,13 +109,13 @@ struct InboxView {
   int resolved = 0;
 };
 
-struct PipelineRunRequest {
+struct RunPipelineRequest {
   std::string pipeline{};
   std::map<std::string, std::string> env{};
   bool again = false;
 };
 
-struct PipelineLogRequest {
+struct LogRequest {
   std::string pipeline{};
   std::int64_t run = 0;  // 0: the last
   std::string step{};
@@ -167,9 +138,8 @@ struct ServerContext {
 
   std::function<core::Result<std::vector<PipelineView>>(core::MonoTime deadline)> pipelines;
   std::function<core::Result<std::vector<RunView>>(std::string pipeline, int limit, core::MonoTime deadline)> runs;
-  std::function<core::Result<std::int64_t>(PipelineRunRequest request, core::MonoTime deadline)> run_pipeline;
-  std::function<core::Result<std::string>(PipelineLogRequest request, core::MonoTime deadline)>
-      log_path;  // a file to stream
+  std::function<core::Result<std::int64_t>(RunPipelineRequest request, core::MonoTime deadline)> run_pipeline;
+  std::function<core::Result<std::string>(LogRequest request, core::MonoTime deadline)> log_path;  // a file to stream
 
   std::function<core::Result<std::vector<FreshnessView>>(core::MonoTime deadline)> freshness;
   std::function<core::Result<std::vector<AlertView>>(core::MonoTime deadline)> alerts;
@@ -178,7 +148,7 @@ struct ServerContext {
   // The query API.
   const rules::promql::Engine* engine = nullptr;
   const rules::promql::Queryable* storage = nullptr;
-  std::function<std::vector<RuleGroupView>()> rules;
+  std::function<std::shared_ptr<const rules::RulesSnapshot>()> rules;  // RuleManager::Snapshot
   core::Labels external_labels{};
 };
 

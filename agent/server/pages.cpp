@@ -7,6 +7,7 @@
 #include "agent/version.h"
 #include "core/time/civil_time.h"
 #include "core/time/duration.h"
+#include "rules/snapshot.h"
 
 namespace pipewarden::agent {
 namespace {
@@ -152,18 +153,21 @@ class Overview {
                      Ago(view.alert.starts_at, now_)});
       }
     }
-    for (const RuleGroupView& group : context_.rules ? context_.rules() : std::vector<RuleGroupView>{}) {
-      for (const RuleView& rule : group.rules) {
+    const auto snapshot = context_.rules ? context_.rules() : nullptr;
+    for (std::size_t i = 0; snapshot != nullptr && i < snapshot->groups.size(); ++i) {
+      const rules::RuleGroupView& group = *snapshot->groups[i];
+      for (const rules::RuleView& rule : group.rules) {
         if (rule.health == "err") {
           rows += Row({StateBadge("err"), "<b>" + Html(rule.name) + "</b> (" + Html(group.file) + ")",
-                       Html("the rule cannot be evaluated: " + rule.last_error), Ago(rule.last_evaluation, now_)});
+                       Html("the rule cannot be evaluated: " + rule.last_error),
+                       Ago(core::FromMs(rule.last_evaluation), now_)});
         }
-        for (const RuleAlertView& alert : rule.alerts) {
-          if (alert.state != "pending") continue;
+        for (const rules::AlertView& alert : rule.alerts) {
+          if (alert.state != rules::AlertState::kPending) continue;
           ++pending;
           rows += Row({StateBadge("pending"),
                        "<b>" + Html(rule.name) + "</b><br>" + LabelList(alert.labels, core::kAlertName),
-                       Html(alert.annotations.Get("summary")), Ago(alert.active_at, now_)});
+                       Html(alert.annotations.Get("summary")), Ago(core::FromMs(alert.active_at), now_)});
         }
       }
     }
@@ -206,9 +210,9 @@ class Overview {
       std::string steps;
       std::string when;
       std::string error;
-      if (pipeline.last_run) {
-        const RunView& run = *pipeline.last_run;
-        if (run.state == "failed") ++failed;
+      if (pipeline.last_run && pipeline.last_run->state == "failed") ++failed;
+      if (pipeline.last_run || !pipeline.active_runs.empty()) {
+        const RunView& run = pipeline.active_runs.empty() ? *pipeline.last_run : pipeline.active_runs.front();
         state = StateBadge(run.state);
         when = Ago(run.started, now_);
         error = Html(run.error);
@@ -230,7 +234,7 @@ class Overview {
     }
     if (rows.empty())
       return Section("pipelines", "Pipelines", "", "<p class=\"soft\">No pipelines are configured.</p>");
-    return Section("pipelines", "Pipelines", "the last run of each",
+    return Section("pipelines", "Pipelines", "the newest run of each",
                    TableHead("State|Pipeline|Steps|Error|Started|Next") + rows + "</tbody></table></div>");
   }
 

@@ -30,7 +30,11 @@ json RunJson(const RunView& run) {
   SetTime(object, "slot", run.slot);
   SetTimes(object, run.started, run.ended);
   for (const StepView& step : run.steps) {
-    json row{{"name", step.name}, {"state", step.state}, {"attempts", step.attempts}, {"error", step.error}};
+    json row{{"name", step.name},
+             {"state", step.state},
+             {"attempts", step.attempts},
+             {"exit_code", step.exit_code},
+             {"error", step.error}};
     SetTimes(row, step.started, step.ended);
     object["steps"].push_back(std::move(row));
   }
@@ -42,12 +46,14 @@ json PipelineJson(const PipelineView& pipeline) {
       {"name", pipeline.name}, {"schedule", pipeline.schedule}, {"once", pipeline.once}, {"steps", pipeline.steps}};
   SetTime(object, "next_run", pipeline.next_run);
   if (pipeline.last_run) object["last_run"] = RunJson(*pipeline.last_run);
+  object["active_runs"] = json::array();
+  for (const RunView& run : pipeline.active_runs) object["active_runs"].push_back(RunJson(run));
   return object;
 }
 
 // {"env": {"MODE": "initial_load"}, "again": true}, both optional; an empty body is {}.
-core::Result<PipelineRunRequest> ReadRunRequest(const HttpRequest& request) {
-  PipelineRunRequest asked{.pipeline = request.Capture("name"), .env = {}};
+core::Result<RunPipelineRequest> ReadRunRequest(const HttpRequest& request) {
+  RunPipelineRequest asked{.pipeline = request.Capture("name"), .env = {}};
   if (request.body.empty()) return asked;
   const json body = json::parse(request.body, nullptr, false);
   if (!body.is_object()) return Fail(ErrorCode::kInvalid, "the body is no JSON object");
@@ -93,7 +99,7 @@ HttpResponse FileResponse(const std::string& path) {
 }
 
 HttpResponse ShowLog(const ServerContext& context, const HttpRequest& request) {
-  PipelineLogRequest asked{.pipeline = request.Capture("name"), .step = request.Param("step").value_or("")};
+  LogRequest asked{.pipeline = request.Capture("name"), .step = request.Param("step").value_or("")};
   auto attempt = NumberParam(request, "attempt", 0, 0, 1'000'000);
   if (!attempt) return ErrorResponse(Envelope::kPrometheus, attempt.error());
   asked.attempt = *attempt;

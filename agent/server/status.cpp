@@ -7,6 +7,7 @@
 #include "agent/server/own_api.h"
 #include "agent/version.h"
 #include "core/time/civil_time.h"
+#include "rules/snapshot.h"
 
 namespace pipewarden::agent {
 namespace {
@@ -20,49 +21,65 @@ std::string ValueText(double value) {
   return {buffer, end};
 }
 
-std::string TimeText(core::WallTime time) {
-  return time == core::WallTime{} ? "0001-01-01T00:00:00Z" : core::FormatRfc3339(time);
+std::string TimeText(core::TimestampMs ms) {
+  return ms == 0 ? "0001-01-01T00:00:00Z" : core::FormatRfc3339(core::FromMs(ms));
 }
 
-json AlertJson(const RuleAlertView& alert) {
-  return {{"labels", LabelsJson(alert.labels)},
-          {"annotations", LabelsJson(alert.annotations)},
-          {"state", alert.state},
-          {"activeAt", TimeText(alert.active_at)},
-          {"value", ValueText(alert.value)}};
+json PairsJson(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  json object = json::object();
+  for (const auto& [name, value] : pairs) object[name] = value;
+  return object;
 }
 
-std::string StateOf(const RuleView& rule) {
-  std::string state = "inactive";
-  for (const RuleAlertView& alert : rule.alerts) {
-    if (alert.state == "firing") return "firing";
-    state = "pending";
+std::string_view StateText(rules::AlertState state) {
+  switch (state) {
+    case rules::AlertState::kFiring:
+      return "firing";
+    case rules::AlertState::kPending:
+      return "pending";
+    case rules::AlertState::kInactive:
+      break;
   }
-  return state;
+  return "inactive";
 }
 
-json RuleJson(const RuleView& rule, bool with_alerts) {
+json AlertJson(const rules::AlertView& alert) {
+  json object{{"labels", LabelsJson(alert.labels)},
+              {"annotations", LabelsJson(alert.annotations)},
+              {"state", StateText(alert.state)},
+              {"activeAt", TimeText(alert.active_at)},
+              {"value", ValueText(alert.value)}};
+  if (alert.keep_firing_since != 0) object["keepFiringSince"] = TimeText(alert.keep_firing_since);
+  return object;
+}
+
+json RuleJson(const rules::RuleView& rule, bool with_alerts) {
   json object{{"name", rule.name},
               {"query", rule.query},
               {"health", rule.health},
-              {"evaluationTime", core::ToSeconds(rule.evaluation_time)},
+              {"evaluationTime", rule.evaluation_seconds},
               {"lastEvaluation", TimeText(rule.last_evaluation)},
               {"type", rule.alerting ? "alerting" : "recording"}};
   if (!rule.last_error.empty()) object["lastError"] = rule.last_error;
   if (!rule.alerting) {
-    if (!rule.labels.empty()) object["labels"] = LabelsJson(rule.labels);
+    if (!rule.labels.empty()) object["labels"] = PairsJson(rule.labels);
     return object;
   }
-  object["labels"] = LabelsJson(rule.labels);
-  object["annotations"] = LabelsJson(rule.annotations);
-  object["duration"] = core::ToSeconds(rule.hold);
-  object["keepFiringFor"] = core::ToSeconds(rule.keep_firing);
-  object["state"] = StateOf(rule);
+  object["labels"] = PairsJson(rule.labels);
+  object["annotations"] = PairsJson(rule.annotations);
+  object["duration"] = rule.for_seconds;
+  object["keepFiringFor"] = rule.keep_firing_seconds;
+  object["state"] = StateText(rule.state);
   object["alerts"] = json::array();
-  for (const RuleAlertView& alert : rule.alerts) {
+  for (const rules::AlertView& alert : rule.alerts) {
     if (with_alerts) object["alerts"].push_back(AlertJson(alert));
   }
   return object;
+}
+
+// Never null.
+std::shared_ptr<const rules::RulesSnapshot> Snapshot(const ServerContext& context) {
+  return context.rules ? context.rules() : std::make_shared<const rules::RulesSnapshot>();
 }
 
 bool Wanted(const std::vector<std::string>& names, const std::string& name) {
@@ -79,20 +96,21 @@ HttpResponse ShowRules(const ServerContext& context, const HttpRequest& request)
   const auto files = request.Params("file[]");
   const bool with_alerts = request.Param("exclude_alerts").value_or("") != "true";
   json list = json::array();
-  for (const RuleGroupView& group : context.rules ? context.rules() : std::vector<RuleGroupView>{}) {
+  for (const auto& shared : Snapshot(context)->groups) {
+    const rules::RuleGroupView& group = *shared;
     if (!Wanted(groups, group.name) || !Wanted(files, group.file)) continue;
-    json rules = json::array();
-    for (const RuleView& rule : group.rules) {
+    json rows = json::array();
+    for (const rules::RuleView& rule : group.rules) {
       const bool of_type = type.empty() || rule.alerting == (type == "alert");
-      if (of_type && Wanted(names, rule.name)) rules.push_back(RuleJson(rule, with_alerts));
+      if (of_type && Wanted(names, rule.name)) rows.push_back(RuleJson(rule, with_alerts));
     }
-    if (rules.empty() && (!names.empty() || !type.empty())) continue;
+    if (rows.empty() && (!names.empty() || !type.empty())) continue;
     list.push_back({{"name", group.name},
                     {"file", group.file},
-                    {"rules", std::move(rules)},
-                    {"interval", core::ToSeconds(group.interval)},
+                    {"rules", std::move(rows)},
+                    {"interval", group.interval_seconds},
                     {"limit", group.limit},
-                    {"evaluationTime", core::ToSeconds(group.evaluation_time)},
+                    {"evaluationTime", group.evaluation_seconds},
                     {"lastEvaluation", TimeText(group.last_evaluation)}});
   }
   return DataResponse({{"groups", std::move(list)}});
@@ -100,9 +118,9 @@ HttpResponse ShowRules(const ServerContext& context, const HttpRequest& request)
 
 HttpResponse ShowAlerts(const ServerContext& context) {
   json list = json::array();
-  for (const RuleGroupView& group : context.rules ? context.rules() : std::vector<RuleGroupView>{}) {
-    for (const RuleView& rule : group.rules) {
-      for (const RuleAlertView& alert : rule.alerts) list.push_back(AlertJson(alert));
+  for (const auto& group : Snapshot(context)->groups) {
+    for (const rules::RuleView& rule : group->rules) {
+      for (const rules::AlertView& alert : rule.alerts) list.push_back(AlertJson(alert));
     }
   }
   return DataResponse({{"alerts", std::move(list)}});
@@ -163,7 +181,9 @@ Routes StatusRoutes(std::shared_ptr<const ServerContext> context) {
                                  {"application", "pipewarden"}});
           }),
       Row("GET", "/api/v1/status/runtimeinfo",
-          [context](const HttpRequest&) { return DataResponse({{"startTime", TimeText(context->started)}}); }),
+          [context](const HttpRequest&) {
+            return DataResponse({{"startTime", TimeText(core::ToMs(context->started))}});
+          }),
       Row("GET", "/api/v1/status/flags", [](const HttpRequest&) { return DataResponse(json::object()); }),
   };
 }

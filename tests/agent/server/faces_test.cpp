@@ -12,6 +12,8 @@
 #include "agent/server/ask.h"
 #include "agent/server/html.h"
 #include "agent/server/server.h"
+#include "rules/promql/memory_series.h"
+#include "rules/snapshot.h"
 #include "tests/support/http_peer.h"
 #include "tests/support/temp_folder.h"
 
@@ -27,7 +29,7 @@ struct Fixture {
   core::JumpingClock clock;
   testing::TempFolder folder;
   std::shared_ptr<ServerContext> context = std::make_shared<ServerContext>();
-  PipelineRunRequest asked;
+  RunPipelineRequest asked;
 
   Fixture() {
     const core::WallTime now = clock.Now();
@@ -62,11 +64,11 @@ struct Fixture {
       if (pipeline != "daily") return core::Fail(core::ErrorCode::kNotFound, "there is no pipeline '" + pipeline + "'");
       return std::vector{*(*context->pipelines(deadline))[0].last_run};
     };
-    context->run_pipeline = [this](PipelineRunRequest request, core::MonoTime) -> core::Result<std::int64_t> {
+    context->run_pipeline = [this](RunPipelineRequest request, core::MonoTime) -> core::Result<std::int64_t> {
       asked = std::move(request);
       return 8;
     };
-    context->log_path = [this](PipelineLogRequest request, core::MonoTime) -> core::Result<std::string> {
+    context->log_path = [this](LogRequest request, core::MonoTime) -> core::Result<std::string> {
       if (request.step != "ingestion") return core::Fail(core::ErrorCode::kNotFound, "no such step");
       return folder / "step.log";
     };
@@ -82,10 +84,22 @@ struct Fixture {
           .id = 1, .at = now, .receiver = "team", .status = "firing", .subject = kEvil, .text = kEvil, .firing = 1}};
     };
     context->rules = [now] {
-      RuleView rule{
-          .alerting = true, .name = "Late", .query = "up == 0", .hold = 5min, .health = "ok", .last_evaluation = now};
-      rule.alerts = {{.labels = {{"alertname", "Late"}}, .state = "pending", .active_at = now, .value = 1}};
-      return std::vector{RuleGroupView{.name = "g", .file = "rules.yml", .interval = 15s, .rules = {rule}}};
+      auto group = std::make_shared<rules::RuleGroupView>();
+      *group = {.name = "g", .file = "rules.yml", .interval_seconds = 15, .rules = {{}}};
+      group->rules[0].alerting = true;
+      group->rules[0].name = "Late";
+      group->rules[0].query = "up == 0";
+      group->rules[0].for_seconds = 300;
+      group->rules[0].state = rules::AlertState::kPending;
+      group->rules[0].health = "ok";
+      rules::AlertView alert;
+      alert.labels = {{"alertname", "Late"}};
+      alert.value = 1;
+      alert.active_at = core::ToMs(now);
+      group->rules[0].alerts = {alert};
+      auto snapshot = std::make_shared<rules::RulesSnapshot>();
+      snapshot->groups = {group};
+      return snapshot;
     };
   }
 
