@@ -71,10 +71,10 @@ Task<void> Pipelines::Impl::Drive(ActiveRunPtr active) {
                                                         {"slot", core::FormatRfc3339(run->slot)}});
   // Not waited for: the first attempt's commit is the same transaction or a later one.
   if (!adopted) tasks.Spawn("store a run", StoreRun(run));
-  for (const auto& [index, stored] : active->to_adopt) {
-    run->steps[index].state = StepState::kStarting;
-    tasks.Spawn("adopt a step", RunAttempt(active, index));
-  }
+  std::vector<std::size_t> to_adopt;  // the attempts take themselves out of the map as they begin
+  for (const auto& [index, stored] : active->to_adopt) to_adopt.push_back(index);
+  for (const std::size_t index : to_adopt) run->steps[index].state = StepState::kStarting;
+  for (const std::size_t index : to_adopt) tasks.Spawn("adopt a step", RunAttempt(active, index));
   for (;;) {
     const Decision decision =
         Decide(*run, loop.clock().Now(), [this](const std::string& name) { return IsHealthy(name); });

@@ -257,6 +257,8 @@ Task<Result<T>> RunStore::Do(std::function<Result<T>(Database&)> work) {
 }
 
 Task<void> RunStore::Flush() {
+  co_await boost::asio::post(loop_.executor(),
+                             boost::asio::use_awaitable);  // what this turn asks for is one transaction
   while (!pending_.empty()) {
     const std::vector<std::shared_ptr<Request>> batch = std::move(pending_);
     pending_.clear();
