@@ -7,6 +7,7 @@ orphan. A second round kills pipewarden-step as well: then an attempt runs at mo
 """
 import argparse
 import collections
+import contextlib
 import os
 import pathlib
 import random
@@ -99,7 +100,8 @@ class Round:
             if self.kill_holders:
                 holders = [pid for pid, command in processes_of(self.folder).items() if "pipewarden-step run" in command]
                 for pid in self.rng.sample(holders, min(len(holders), self.rng.randint(0, 2))):
-                    os.kill(pid, signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
             if number % 10 == 9:
                 host.terminate()
                 code = host.wait(timeout=30)  # it may not have listened yet
