@@ -86,8 +86,10 @@ class Round:
         (self.folder / "off.yml").write_text(config(self.folder, False))
 
     def start(self, name):
-        return subprocess.Popen([HOST, self.folder / name, self.folder / "data", STEP],
-                                stdout=subprocess.PIPE, stderr=open(self.folder / "stderr", "a"), start_new_session=True)
+        self.host = subprocess.Popen([HOST, self.folder / name, self.folder / "data", STEP],
+                                     stdout=subprocess.PIPE, stderr=open(self.folder / "stderr", "a"),
+                                     start_new_session=True)
+        return self.host
 
     def rows(self, query):
         with sqlite3.connect(f"file:{self.folder}/data/runs.db?mode=ro", uri=True, timeout=30) as database:
@@ -200,11 +202,12 @@ def main():
     rng = random.Random(arguments.seed)
     for kill_holders in (False, True):
         this = Round(rng, kill_holders)
-        kills = max(1, arguments.kills // (4 if kill_holders else 1))
+        kills = max(10, arguments.kills // (4 if kill_holders else 1))
         try:
             this.drive(kills)
             runs, steps, lost = this.check()
         except BaseException:
+            this.host.kill()
             print((this.folder / "stderr").read_text()[-4000:])
             print(f"kept: {this.folder}")
             raise
