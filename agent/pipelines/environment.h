@@ -5,7 +5,8 @@
 //   PIPEWARDEN_PIPELINE, _STEP, _RUN_ID, _ATTEMPT, _SLOT (2026-01-02T02:00:00Z), _INTERVAL_START, _INTERVAL_END
 //
 // Templates are Go's text/template over .Pipeline .Step .RunID .Attempt .Slot .IntervalStart .IntervalEnd .Params, the
-// times in the pipeline's zone: {{ .IntervalStart | date "2006-01-02" }}. Reads files (secrets): call it in the pool.
+// times in the pipeline's zone, with the functions date, tz and addDays: {{ .IntervalStart | date "2006-01-02" }},
+// {{ .Slot | tz "UTC" | addDays -1 | date "20060102" }}.
 #pragma once
 
 #include <string>
@@ -21,8 +22,11 @@ struct StepEnvironment {
   std::vector<std::string> secrets;    // to be masked in the output
 };
 
-// `secrets` are the current values of what the configuration gives by value. A variable whose name says that it is a
-// secret (…PASSWORD…, …SECRET…, …TOKEN…, …API_KEY…) is masked as well.
+// Whether a value of `env` is a template that works, tried with a slot of the past.
+core::Result<void> CheckTemplate(const std::string& name, const std::string& text, const PipelineConfig& config);
+
+// Reads files (secrets): call it in the pool. `secrets` are the current values of what the configuration gives by
+// value. A variable whose name says that it is a secret (…PASSWORD…, …SECRET…, …TOKEN…, …API_KEY…) is masked as well.
 core::Result<StepEnvironment> BuildEnvironment(const Run& run, const StepConfig& step, int attempt,
                                                const std::vector<SecretVariable>& secrets);
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "agent/pipelines/environment.h"
 #include "core/model/labels.h"
 
 namespace pipewarden::agent {
@@ -195,8 +196,13 @@ constexpr std::string_view kNameRule = " is no name that works everywhere (lette
 
 bool IsVariableName(std::string_view name) { return core::IsValidLabelName(name); }
 
-void CheckVariables(const EnvMap& env, const core::Location& where, const std::string& what, ConfigErrors& errors) {
+// `templates`: the values are templates over this pipeline.
+void CheckVariables(const EnvMap& env, const core::Location& where, const std::string& what, ConfigErrors& errors,
+                    const PipelineConfig* templates = nullptr) {
   for (const auto& [name, value] : env) {
+    if (templates != nullptr)
+      if (auto checked = CheckTemplate(name, value, *templates); !checked)
+        errors.Add(where, "'" + name + "' in " + what + ": " + checked.error().message);
     if (!IsVariableName(name))
       errors.Add(where, "'" + name + "' in " + what + " is no name of a variable (letters, digits and _)");
     else if (name.starts_with("PIPEWARDEN_"))
@@ -310,7 +316,7 @@ class PipelineReader {
     config_.env = options.Map("env");
     config_.params = options.Map("params");
     config_.inherit_env = options.List("inherit_env");
-    CheckVariables(config_.env, options.Where("env"), "env of " + what, errors_);
+    CheckVariables(config_.env, options.Where("env"), "env of " + what, errors_, &config_);
     for (const auto& [name, value] : options.Map("secret_env"))
       config_.secrets.push_back({.name = name, .value = core::Secret(value), .file = ""});
     for (const auto& [name, file] : options.Map("secret_env_files")) {
@@ -383,7 +389,7 @@ class PipelineReader {
     step.argv = ReadCommand(options.Node("run"), what, errors_);
     step.after = options.List("after");
     step.env = options.Map("env");
-    CheckVariables(step.env, options.Where("env"), "env of " + what, errors_);
+    CheckVariables(step.env, options.Where("env"), "env of " + what, errors_, &config_);
     step.needs = options.List("requires");
     step.needs_timeout = options.Duration("requires_timeout");
     step.keep_background = options.Bool("keep_background");

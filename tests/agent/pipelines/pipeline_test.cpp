@@ -86,6 +86,8 @@ const BadCase kBadCases[] = {
     {"p: {steps: {a: {run: x}}, sla: {finish_by: '25:00'}}", ":1:44", "not a time of day"},
     {"p: {steps: {a: {run: x}}, env: {PIPEWARDEN_SLOT: x}}", ":1:", "set by the agent"},
     {"p: {steps: {a: {run: x}}, secret_env_files: {PW: /no/such/file}}", ":1:", "/no/such/file"},
+    {"p: {steps: {a: {run: x}}, env: {D: '{{ .Slott }}'}}", ":1:", "'D' in env of pipeline 'p': template: D:1"},
+    {"p: {steps: {a: {run: x, env: {D: '{{ .Slot | dat \"2006\" }}'}}}}", ":1:", "function \"dat\" not defined"},
     {"[p]", ":1:1", "must be a map"},
 };
 
