@@ -61,6 +61,8 @@ Result<LogDatabase> LogDatabase::Open(const std::string& path, const std::string
   Result<core::Database> database = core::Database::Open(path, kMigrations, core::Durability::kProcess, logger);
   if (!database) return Fail(database.error());
   LogDatabase opened(std::move(*database));
+  // Nobody else uses it; where somebody does all the same, the next poll tries again.
+  if (auto set = opened.database_.Execute("PRAGMA busy_timeout = 200"); !set) return Fail(set.error());
   if (auto begun = opened.Begin(boot_id, logger); !begun) return Fail(begun.error());
   return opened;
 }

@@ -110,13 +110,15 @@ void Tailer::Discover(MonoTime now) {
   folders_.NewPoll();
   ++polls_;
   for (auto& [key, file] : files_) file->seen = file->at_path = false;
-  const std::set<std::string> known_bases = bases_;
+  std::set<std::string> known_bases = bases_;
   std::set<std::string> first_seen;
   for (const std::string& pattern : config_.paths) {
     const bool first_sight = !seen_patterns_.contains(pattern);
     for (const std::string& path : ExpandGlob(folders_, pattern)) {
       if (IsExcluded(path, config_.exclude)) continue;
       bases_.insert(path);
+      // A path without wildcards was looked beside when it was first seen, whether it was there or not.
+      if (first_poll_ && !first_sight && path == pattern) known_bases.insert(path);
       if (first_sight && !known_bases.contains(path)) first_seen.insert(path);
       LookAtPath(path, first_sight, now);
     }
@@ -333,7 +335,10 @@ bool Tailer::ReadFile(FollowedFile& file, MonoTime now, std::vector<char>& buffe
                       const BlockTaker& take) {
   struct stat info{};
   if (!HasNews(file, now, info)) return false;
-  if (!file.IsSameContent(SizeOf(info))) Truncated(file, buffer, take);
+  if (!file.IsSameContent(SizeOf(info))) {
+    if (file.record().state == FileState::kLeft && IsOverwrittenByCopy(file, info, now)) return false;
+    Truncated(file, buffer, take);
+  }
   file.seen_size = info.st_size;
   file.seen_changed_ns = ChangedNs(info);
   const auto counts = file.Read(buffer, config_.max_line, budget, take);
@@ -346,6 +351,23 @@ bool Tailer::ReadFile(FollowedFile& file, MonoTime now, std::vector<char>& buffe
   counts_.bytes += counts->bytes;
   counts_.cut += counts->cut;
   return file.has_more;
+}
+
+// A rotated file that holds something else now: `cp app.log app.log.1` over what was there.
+bool Tailer::IsOverwrittenByCopy(FollowedFile& file, const struct stat& info, MonoTime now) {
+  for (const std::string& base : PossibleBases(file.record().path)) {
+    struct stat base_info{};
+    const FollowedFile* original = StatFile(base, base_info) ? Find(base_info) : nullptr;
+    if (original == nullptr || original->record().offset == 0) continue;
+    const Likeness likeness = CompareWithOriginal(file.record().path, info, *original, now);
+    if (likeness == Likeness::kOther) continue;
+    if (likeness == Likeness::kCopy) {
+      file.StartOver();
+      file.record().state = FileState::kCopy;
+    }
+    return true;
+  }
+  return false;
 }
 
 // The file holds another content than what was read. What was written to the old one since may stand in a copy.

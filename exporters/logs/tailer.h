@@ -92,6 +92,7 @@ class Tailer {
                                core::MonoTime now);
   bool ReadFile(FollowedFile& file, core::MonoTime now, std::vector<char>& buffer, std::uint64_t budget,
                 const BlockTaker& take);
+  bool IsOverwrittenByCopy(FollowedFile& file, const struct stat& info, core::MonoTime now);
   bool HasNews(FollowedFile& file, core::MonoTime now, struct stat& info);
   void Truncated(FollowedFile& file, std::vector<char>& buffer, const BlockTaker& take);
   void ReadFromCopy(const std::string& path, const FileRecord& original, std::vector<char>& buffer,
