@@ -26,7 +26,7 @@ std::string Badge(std::string_view kind, std::string_view text) {
 std::string StateBadge(std::string_view state) {
   static constexpr std::string_view kGood[] = {"healthy", "success", "succeeded", "fresh", "ok", "resolved"};
   static constexpr std::string_view kBad[] = {"unhealthy", "failed",  "firing", "active", "late",
-                                              "lost",      "timeout", "err",    "stale"};
+                                              "lost",      "timeout", "err",    "stale",  "upstream_failed"};
   static constexpr std::string_view kWarn[] = {"pending", "running", "retrying",  "waiting",
                                                "queued",  "due",     "suppressed"};
   std::string_view kind;

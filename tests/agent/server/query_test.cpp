@@ -1,0 +1,118 @@
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "agent/server/faces.h"
+#include "rules/promql/engine.h"
+#include "rules/promql/memory_series.h"
+
+namespace pipewarden::agent {
+namespace {
+
+using nlohmann::json;
+
+struct Fixture {
+  core::JumpingClock clock{core::WallTime{std::chrono::seconds{1'000}}};
+  rules::promql::Engine engine;
+  rules::promql::MemorySeries storage;
+  std::shared_ptr<ServerContext> context = std::make_shared<ServerContext>();
+
+  Fixture() {
+    context->clock = &clock;
+    context->engine = &engine;
+    context->storage = &storage;
+    for (core::TimestampMs t = 0; t <= 1'000'000; t += 10'000) {
+      storage.Add({{"__name__", "up"}, {"job", "a"}}, t, 1);
+      storage.Add({{"__name__", "up"}, {"job", "b"}}, t, 0);
+      storage.Add({{"__name__", "rows_total"}, {"job", "a"}}, t, static_cast<double>(t) / 1000);
+    }
+  }
+
+  HttpResponse Ask(std::string method, std::string path, std::string query, std::string body = "") const {
+    auto router = Router::Make(QueryRoutes(context), {});
+    BOOST_REQUIRE(router.has_value());
+    HttpRequest request{.method = std::move(method), .path = std::move(path), .query = std::move(query)};
+    request.body = std::move(body);
+    request.unix_socket = true;
+    request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+    auto choice = router->Choose(request, clock.Monotonic());
+    return choice.refusal ? *choice.refusal : Router::Run(*choice.route, request);
+  }
+};
+
+struct Case {
+  const char* path;
+  const char* query;
+  int status;
+  const char* body;  // the whole answer where it begins with '{', else a part of it
+};
+std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.path << '?' << c.query; }
+
+const Case kCases[] = {
+    {"/api/v1/query", "query=1%2B1", 200, R"({"status":"success","data":{"resultType":"scalar","result":[1000,"2"]}})"},
+    {"/api/v1/query", "query=up%7Bjob%3D%22b%22%7D&time=500", 200,
+     R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"b"},"value":[500,"0"]}]}})"},
+    {"/api/v1/query", "query=sum(up)&time=1970-01-01T00:08:20Z", 200, R"("value":[500,"1"])"},
+    {"/api/v1/query", "query=%22a%22", 200, R"("resultType":"string","result":[1000,"a"])"},
+    {"/api/v1/query", "query=up[25s]", 200, R"("values":[[980,"1"],[990,"1"],[1000,"1"]])"},
+    {"/api/v1/query", "query=up&limit=1", 200, R"("warnings":["results truncated due to limit"])"},
+    {"/api/v1/query", "", 400, R"("errorType":"bad_data")"},
+    {"/api/v1/query", "query=up%7B", 400, R"(invalid parameter \"query\": 1:4: parse error)"},
+    {"/api/v1/query", "query=up&time=x", 400, R"(invalid parameter \"time\": cannot parse \"x\" to a valid timestamp)"},
+    {"/api/v1/query", "query=up&timeout=x", 400, R"(invalid parameter \"timeout\")"},
+    {"/api/v1/query", "query=up&limit=-1", 400, R"(invalid parameter \"limit\")"},
+    {"/api/v1/query", "query=up+on()+up", 400, "parse error"},
+    {"/api/v1/query", "query=up+%2B+on()+up", 422, R"("errorType":"execution","error":"found duplicate series)"},
+    {"/api/v1/query_range", "query=up%7Bjob%3D%22a%22%7D&start=0&end=20&step=10", 200,
+     R"("values":[[0,"1"],[10,"1"],[20,"1"]])"},
+    {"/api/v1/query_range", "query=1&start=0&end=1&step=0.5", 200, R"("values":[[0,"1"],[0.5,"1"],[1,"1"]])"},
+    {"/api/v1/query_range", "query=up&start=20&end=0&step=10", 400, "end timestamp must not be before start time"},
+    {"/api/v1/query_range", "query=up&start=0&end=20&step=0", 400, "zero or negative query resolution"},
+    {"/api/v1/query_range", "query=up&start=0&end=20&step=-1", 400, "zero or negative query resolution"},
+    {"/api/v1/query_range", "query=up&start=0&end=1000000&step=1", 400, "exceeded maximum resolution of 11,000 points"},
+    {"/api/v1/query_range", "query=up&end=20&step=1", 400,
+     R"(invalid parameter \"start\": cannot parse \"\" to a valid timestamp)"},
+    {"/api/v1/query_range", "query=up[5m]&start=0&end=20&step=1", 400, "must be Scalar or instant Vector"},
+    {"/api/v1/series", "match[]=up&match[]=rows_total", 200,
+     R"({"status":"success","data":[{"__name__":"rows_total","job":"a"},{"__name__":"up","job":"a"},{"__name__":"up","job":"b"}]})"},
+    {"/api/v1/series", "", 400, "no match[] parameter provided"},
+    {"/api/v1/series", "match[]=%7B%7D", 400, R"(invalid parameter \"match[]\")"},
+    {"/api/v1/labels", "", 200, R"({"status":"success","data":["__name__","job"]})"},
+    {"/api/v1/label/job/values", "", 200, R"({"status":"success","data":["a","b"]})"},
+    {"/api/v1/label/job/values", "match[]=rows_total", 200, R"({"status":"success","data":["a"]})"},
+    {"/api/v1/label/none/values", "", 200, R"({"status":"success","data":[]})"},
+    {"/api/v1/format_query", "query=sum(up)by(job)", 200, R"q({"status":"success","data":"sum by (job) (up)"})q"},
+};
+
+BOOST_FIXTURE_TEST_SUITE(query, Fixture)
+
+BOOST_DATA_TEST_CASE_F(Fixture, the_api_answers_as_prometheus, kCases, c) {
+  const HttpResponse response = Ask("GET", c.path, c.query);
+  BOOST_TEST_CONTEXT(response.body) {
+    BOOST_TEST(response.status == c.status);
+    BOOST_TEST(json::accept(response.body));
+    if (*c.body == '{') {
+      BOOST_TEST(response.body == c.body);
+    } else {
+      BOOST_TEST(response.body.find(c.body) != std::string::npos);
+    }
+  }
+}
+
+// Grafana's health check.
+BOOST_AUTO_TEST_CASE(a_form_is_a_query_too) {
+  const HttpResponse response = Ask("POST", "/api/v1/query", "", "query=1%2B1&time=4");
+  BOOST_TEST(response.body == R"({"status":"success","data":{"resultType":"scalar","result":[4,"2"]}})");
+}
+
+BOOST_AUTO_TEST_CASE(a_query_ends_at_its_deadline) {
+  const HttpResponse response = Ask("GET", "/api/v1/query", "query=up&timeout=0");
+  BOOST_TEST(response.status == 503);
+  BOOST_TEST(json::parse(response.body)["errorType"] == "timeout");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace pipewarden::agent
