@@ -5,9 +5,12 @@
 #include <functional>
 #include <iostream>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "agent/commands/list.h"
 #include "agent/version.h"
+#include "core/config/option_table.h"
 
 namespace pipewarden::agent {
 
@@ -40,7 +43,10 @@ int RunCommandLine(int argc, const char* const* argv) {
   }
   if (argc > 1 && argv[1][0] != '-' &&
       std::ranges::none_of(Commands(), [&](const Command* command) { return command->name == argv[1]; })) {
-    std::cerr << "pipewarden: unknown command '" << argv[1] << "'\n'pipewarden --help' lists the commands.\n";
+    std::vector<std::string_view> names;
+    for (const Command* command : Commands()) names.push_back(command->name);
+    std::cerr << "pipewarden: unknown command '" << argv[1] << "'" << core::DidYouMean(argv[1], names)
+              << "\n'pipewarden --help' lists the commands.\n";
     return kExitUsage;
   }
   try {
