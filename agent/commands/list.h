@@ -8,6 +8,7 @@
 #define PIPEWARDEN_COMMANDS(X) \
   X(Probe)                     \
   X(Query)                     \
+  X(PromqlTest)                \
   X(Pipeline)
 
 namespace pipewarden::agent {

@@ -9,6 +9,8 @@
 namespace pipewarden::rules::promql {
 namespace {
 
+constexpr TimestampMs kFarthest = TimestampMs{1} << 61U;  // no sum of times overflows
+
 double DurationSeconds(const DurationExpr& expr, const QueryWindow& query) {
   using Op = DurationExpr::Op;
   const auto left = [&] { return DurationSeconds(*expr.lhs, query); };
@@ -105,7 +107,7 @@ core::Result<Evaluator::Shift> Evaluator::ResolveShift(const TimeShift& shift) c
     case TimeShift::At::kNone:
       break;
     case TimeShift::At::kTimestamp:
-      resolved.at = shift.at_time;
+      resolved.at = std::clamp(shift.at_time, -kFarthest, kFarthest);
       break;
     case TimeShift::At::kStart:
       resolved.at = query_.start;
@@ -137,6 +139,9 @@ core::Result<Steps> Evaluator::SubqueryInner(const SubqueryExpr& expr, Timestamp
   if (inner.start <= after) inner.start += step;
   const TimestampMs end = shift->Of(last);
   inner.count = end < inner.start ? 0 : static_cast<std::size_t>((end - inner.start) / step) + 1;
+  if (inner.count > options_.max_samples)
+    return core::Fail(core::ErrorCode::kLimit,
+                      "query processing would load too many samples into memory in query execution");
   return inner;
 }
 

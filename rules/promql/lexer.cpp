@@ -121,7 +121,9 @@ class Lexer {
   void LexInsideBraces();
   void LexWord();
   void LexNumberOrDuration();
-  bool ScanNumber();
+  enum class Scanned { kNumber, kDigits, kBad };
+  Scanned ScanNumber();
+  bool ScanDigits(bool hex);
   bool ScanDuration();
   void LexString(int quote);
   bool LexEscape(int quote);
@@ -386,34 +388,57 @@ void Lexer::LexWord() {
 }
 
 void Lexer::LexNumberOrDuration() {
-  if (ScanNumber()) return Emit(Token::kNumber);
-  if (ScanDuration()) return Emit(Token::kDuration);
+  switch (ScanNumber()) {
+    case Scanned::kNumber:
+      return Emit(Token::kNumber);
+    case Scanned::kDigits:
+      if (ScanDuration()) return Emit(Token::kDuration);
+      break;
+    case Scanned::kBad:
+      break;
+  }
   Fail("bad number or duration syntax: " + Quoted(text_.substr(start_, pos_ - start_)));
 }
 
-// Leaves pos_ behind what looks like a number; false where a letter follows, which cannot end one.
-bool Lexer::ScanNumber() {
-  const auto digits = [&](bool hex) {
-    while (IsDigit(Peek()) || Peek() == '_' || (hex && IsHexDigit(Peek()))) ++pos_;
-  };
-  bool hex = false;
-  if (Peek() == '0' && (Peek(1) == 'x' || Peek(1) == 'X')) {
-    hex = true;
-    pos_ += 2;
+// Digits with single underscores between them; false where an underscore stands wrong (it is taken then).
+bool Lexer::ScanDigits(bool hex) {
+  const auto digit = [&](int c) { return IsDigit(c) || (hex && IsHexDigit(c)); };
+  while (digit(Peek())) {
+    ++pos_;
+    if (Peek() != '_') continue;
+    ++pos_;
+    if (digit(Peek())) continue;
+    if (Peek() == '_') ++pos_;
+    return false;
   }
-  digits(hex);
+  return true;
+}
+
+// Leaves pos_ behind what looks like a number; kDigits where a letter follows, which a duration may have.
+Lexer::Scanned Lexer::ScanNumber() {
+  const bool hex = Peek() == '0' && (Peek(1) == 'x' || Peek(1) == 'X');
+  if (hex) {
+    pos_ += 2;
+    if (Peek() == '_') ++pos_;
+    if (!IsHexDigit(Peek())) return Scanned::kBad;
+  }
+  if (!ScanDigits(hex)) return Scanned::kBad;
   if (!hex) {
     if (Peek() == '.') {
       ++pos_;
-      digits(false);
+      if (!ScanDigits(false)) return Scanned::kBad;
     }
     if (Peek() == 'e' || Peek() == 'E') {
       ++pos_;
       if (Peek() == '+' || Peek() == '-') ++pos_;
-      digits(false);
+      if (!IsDigit(Peek()) || !ScanDigits(false)) return Scanned::kBad;
     }
   }
-  return !IsAlphaNumeric(Peek());
+  if (Peek() == '.') {
+    ++pos_;
+    return Scanned::kBad;
+  }
+  return IsAlphaNumeric(Peek()) ? Scanned::kDigits : Scanned::kNumber;
 }
 
 bool Lexer::ScanDuration() {
@@ -430,10 +455,7 @@ bool Lexer::ScanDuration() {
     }
     return false;
   };
-  if (!unit()) {
-    if (IsAlphaNumeric(Peek())) ++pos_;
-    return false;
-  }
+  if (!unit()) return false;
   while (IsDigit(Peek())) {
     while (IsDigit(Peek())) ++pos_;
     if (!unit()) {

@@ -46,6 +46,29 @@ DurationExpr::Op DurationOp(BinaryOp op) {
   }
 }
 
+// RE2's message in the words of Go's regexp.
+std::string GoRegexError(std::string_view message) {
+  static constexpr std::pair<std::string_view, std::string_view> kWords[] = {
+      {"missing )", "missing closing )"},
+      {"missing ]", "missing closing ]"},
+      {"no argument for repetition operator", "missing argument to repetition operator"},
+      {"bad repetition operator", "invalid nested repetition operator"},
+      {"invalid repetition size", "invalid repeat count"},
+      {"invalid perl operator", "invalid or unsupported Perl syntax"},
+      {"invalid named capture group", "invalid named capture"},
+  };
+  constexpr std::string_view kPrefix = "bad regular expression: ";
+  if (!message.starts_with(kPrefix)) return std::string(message);
+  message.remove_prefix(kPrefix.size());
+  if (message.starts_with("trailing \\")) return "error parsing regexp: trailing backslash at end of expression: ``";
+  const std::size_t colon = message.find(": ");
+  std::string_view what = message.substr(0, colon);
+  for (const auto& [ours, theirs] : kWords)
+    if (what == ours) what = theirs;
+  const std::string_view where = colon == std::string_view::npos ? std::string_view{} : message.substr(colon + 2);
+  return "error parsing regexp: " + std::string(what) + ": `" + std::string(where) + "`";
+}
+
 }  // namespace
 
 std::unique_ptr<VectorSelector> Parser::ParseSelector(const LexItem* name) {
@@ -117,7 +140,7 @@ bool Parser::ParseMatcher(std::vector<core::Matcher>& matchers) {
   auto value = Unquote(value_item.text);
   auto matcher = value ? core::Matcher::Make(std::move(name), op, std::move(*value)) : core::Fail(value.error());
   if (!matcher) {
-    FailAt({label.pos, value_item.end()}, matcher.error().message);
+    FailAt({label.pos, value_item.end()}, GoRegexError(matcher.error().message));
     return false;
   }
   matchers.push_back(std::move(*matcher));

@@ -48,6 +48,13 @@ Place PlaceOf(std::string_view query, int start) {
   return {static_cast<int>(1 + std::ranges::count(before, '\n')), static_cast<int>(column)};
 }
 
+// As Prometheus words it.
+std::string DurationError(std::string_view text, std::string_view why) {
+  if (text.find('.') != std::string_view::npos) return "unknown unit \".\" in duration " + Quoted(text);
+  if (why.ends_with("too long")) return "duration out of range";
+  return "not a valid duration string: " + Quoted(text);
+}
+
 // Annotations name the line; the text itself is not kept.
 void PlaceLines(Expr& expr, std::string_view query) {
   Walk(expr, [&](const Expr& node) {
@@ -174,7 +181,7 @@ ExprPtr Parser::ParseBinary(int min_precedence) {
       lhs = FailAt({Peek().pos, Peek().end()}, "too many operators in one expression");
       break;
     }
-    if (!ParseBinaryModifiers(*binary)) {
+    if (!ParseBinaryModifiers(*binary) || FillModifier(lhs->pos)) {
       lhs = nullptr;
       break;
     }
@@ -189,6 +196,14 @@ ExprPtr Parser::ParseBinary(int min_precedence) {
   }
   --depth_;
   return lhs;
+}
+
+bool Parser::FillModifier(PositionRange at) {
+  if (!Is(Token::kIdentifier) || Peek(1).token != Token::kLeftParen) return false;
+  const std::string word = ToLowerAscii(Peek().text);
+  if (word != "fill" && word != "fill_left" && word != "fill_right") return false;
+  FailAt(at, "binop fill modifiers are experimental and not enabled");
+  return true;
 }
 
 bool Parser::ParseBinaryModifiers(BinaryExpr& expr) {
@@ -270,6 +285,9 @@ ExprPtr Parser::ParsePostfix() {
       expr = ParseOffset(std::move(expr));
     else if (Is(Token::kAt))
       expr = ParseAt(std::move(expr));
+    else if (const std::string word = Is(Token::kIdentifier) ? ToLowerAscii(Peek().text) : "";
+             word == "anchored" || word == "smoothed")
+      return FailAt(expr->pos, word + " modifier is experimental and not enabled");
     else
       break;
   }
@@ -323,11 +341,7 @@ ExprPtr Parser::ParseNumberLiteral() {
   number->pos = {item.pos, item.end()};
   if (item.token == Token::kDuration) {
     const auto duration = core::ParseDuration(item.text);
-    if (!duration) {
-      const std::size_t dot = item.text.find('.');
-      const bool odd = dot != std::string_view::npos;
-      return FailAt(number->pos, odd ? "unknown unit \".\" in duration " + Quoted(item.text) : "duration out of range");
-    }
+    if (!duration) return FailAt(number->pos, DurationError(item.text, duration.error().message));
     number->value = core::ToSeconds(*duration);
     number->is_duration = true;
   } else {

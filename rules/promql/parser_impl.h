@@ -40,6 +40,7 @@ class Parser {
   ExprPtr ParseCall(const LexItem& name);
   bool ParseArguments(std::vector<ExprPtr>& args);
   bool ParseBinaryModifiers(BinaryExpr& expr);
+  bool FillModifier(PositionRange at);  // refuses fill(), which is experimental upstream
   std::optional<std::vector<std::string>> ParseLabelList();
 
   // parse_selector.cpp: selectors, their modifiers, durations

@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "rules/promql/functions/function.h"
 #include "rules/promql/test_runner.h"
 
 namespace pipewarden::rules::promql {
@@ -59,6 +60,14 @@ BOOST_AUTO_TEST_CASE(prometheus_scripts_pass_but_for_native_histograms) {
   std::set<std::string> skipped;
   RunAll(files, skipped);
   for (const std::string& reason : skipped) BOOST_TEST(reason == "native histograms");
+}
+
+BOOST_AUTO_TEST_CASE(every_function_stands_in_our_scripts) {
+  std::string all;
+  for (const fs::path& file : ScriptsIn(fs::path(PIPEWARDEN_SOURCE_DIR) / "tests/rules/promql/testdata"))
+    all += ReadAll(file);
+  for (const Function* function : AllFunctions())
+    BOOST_TEST(all.find(std::string(function->name) + "(") != std::string::npos, function->name << " is not tested");
 }
 
 }  // namespace
