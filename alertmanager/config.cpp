@@ -3,9 +3,11 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
 #include "alertmanager/config_sections.h"
+#include "alertmanager/templates.h"
 
 namespace pipewarden::alertmanager {
 namespace {
@@ -40,8 +42,20 @@ const std::vector<YamlNode>& Items(const YamlNode* node, std::string_view what, 
   return node->items();
 }
 
+// Alertmanager finds a broken template of a field when it sends; it is told here, and refused there.
+void CheckFields(const core::Options& options, core::OptionTable table, const std::string& what,
+                 const Templates& templates, std::vector<std::string>& warnings) {
+  for (const core::Option& option : table) {
+    if (option.type != OptionType::kString || !options.Given(option.name)) continue;
+    if (const auto checked = templates.Check(options.Text(option.name)); !checked)
+      warnings.push_back(options.Where(option.name).ToString() + ": '" + std::string(option.name) + "' in " + what +
+                         " will fail: " + checked.error().message);
+  }
+}
+
 void ReadIntegrations(const ReceiverKind& kind, const YamlNode& list, const core::Options& global,
-                      ReceiverConfig& receiver, core::ConfigErrors& errors, std::string& identity) {
+                      const Templates* templates, ReceiverConfig& receiver, Config& config,
+                      core::ConfigErrors& errors) {
   const std::string what = std::string(kind.key) + " of receiver '" + receiver.name + "'";
   int index = 0;
   for (const YamlNode& item : Items(&list, kind.key, errors)) {
@@ -62,12 +76,13 @@ void ReadIntegrations(const ReceiverKind& kind, const YamlNode& list, const core
     integration.send_resolved = options.Given("send_resolved") ? options.Bool("send_resolved") : kind.send_resolved;
     integration.receiver = kind.make(options, global, errors);
     receiver.integrations.push_back(std::move(integration));
-    identity += options.Identity();
+    config.identity += options.Identity();
+    if (templates != nullptr) CheckFields(options, kind.options, what, *templates, config.warnings);
   }
 }
 
-ReceiverConfig ReadReceiver(const YamlNode& node, const core::Options& global, core::ConfigErrors& errors,
-                            std::string& identity) {
+ReceiverConfig ReadReceiver(const YamlNode& node, const core::Options& global, const Templates* templates,
+                            Config& config, core::ConfigErrors& errors) {
   // The kinds' keys are one option each.
   std::vector<core::Option> kinds;
   for (const ReceiverKind* kind : ReceiverKinds())
@@ -78,7 +93,7 @@ ReceiverConfig ReadReceiver(const YamlNode& node, const core::Options& global, c
   if (options.Given("name") && receiver.name.empty()) errors.Add(options.Where("name"), "missing name in receiver");
   for (const ReceiverKind* kind : ReceiverKinds())
     if (const YamlNode* list = options.Node(kind->key); list != nullptr)
-      ReadIntegrations(*kind, *list, global, receiver, errors, identity);
+      ReadIntegrations(*kind, *list, global, templates, receiver, config, errors);
   return receiver;
 }
 
@@ -98,20 +113,50 @@ void ReadTimeIntervals(const core::Options& options, Config& config, core::Confi
   }
 }
 
-void ReadTemplates(const core::Options& options, Config& config, core::ConfigErrors& errors) {
+std::vector<std::string> ExpandTemplatePaths(const core::Options& options, core::ConfigErrors& errors) {
   const std::string& file = options.where().file;
   const std::size_t slash = file.rfind('/');
   const std::string folder = slash == std::string::npos ? "" : file.substr(0, slash + 1);
+  std::vector<std::string> paths;
   for (const std::string& pattern : options.List("templates")) {
     glob_t found{};
     const std::string path = pattern.starts_with('/') ? pattern : folder + pattern;
-    const int result = ::glob(path.c_str(), GLOB_BRACE, nullptr, &found);
-    for (std::size_t i = 0; i < found.gl_pathc; ++i) config.template_files.emplace_back(found.gl_pathv[i]);
+    const int result = ::glob(path.c_str(), 0, nullptr, &found);
+    for (std::size_t i = 0; i < found.gl_pathc; ++i) paths.emplace_back(found.gl_pathv[i]);
     ::globfree(&found);
     // A pattern that matches nothing is fine with Alertmanager; a plain name that is missing is a mistake.
     if (result == GLOB_NOMATCH && pattern.find_first_of("*?[") == std::string::npos)
       errors.Add(options.Where("templates"), "template file '" + path + "' does not exist");
   }
+  return paths;
+}
+
+// The default templates and the user's files; what the files hold is part of the identity. Null where they do not
+// parse.
+std::shared_ptr<const Templates> ReadTemplates(const core::Options& options, Config& config,
+                                               core::ConfigErrors& errors) {
+  constexpr std::size_t kMaxFileBytes = 4U << 20U;
+  std::vector<Templates::File> files;
+  config.template_files = ExpandTemplatePaths(options, errors);
+  for (const std::string& path : config.template_files) {
+    std::ifstream in(path, std::ios::binary);
+    std::string text(kMaxFileBytes + 1, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+    if (!in.eof() || text.size() > kMaxFileBytes) {
+      errors.Add(options.Where("templates"), "template file '" + path + "' cannot be read, or is larger than 4 MiB");
+      continue;
+    }
+    config.identity += "\n" + path + "\n" + text;
+    files.push_back({path.substr(path.rfind('/') + 1), std::move(text)});
+  }
+  auto templates = Templates::Make(files);
+  if (!templates) {
+    errors.Add(options.Where("templates"), templates.error().message);
+    return nullptr;
+  }
+  config.render = std::make_shared<const RenderTemplate>(Renderer(*templates));
+  return *templates;
 }
 
 }  // namespace
@@ -141,14 +186,14 @@ Config ReadAlertmanagerConfig(const YamlNode& root, core::ConfigErrors& errors) 
     if (const YamlNode* node = options.Node(key); node != nullptr)
       config.warnings.push_back(node->where().ToString() + ": '" + std::string(key) + "' is taken and ignored");
 
+  const std::shared_ptr<const Templates> templates = ReadTemplates(options, config, errors);
   for (const YamlNode& item : Items(options.Node("receivers"), "receivers", errors)) {
-    ReceiverConfig receiver = ReadReceiver(item, global, errors, config.identity);
+    ReceiverConfig receiver = ReadReceiver(item, global, templates.get(), config, errors);
     if (config.FindReceiver(receiver.name) != nullptr)
       errors.Add(item.where(), "receiver name '" + receiver.name + "' is not unique");
     config.receivers.push_back(std::move(receiver));
   }
   ReadTimeIntervals(options, config, errors);
-  ReadTemplates(options, config, errors);
   if (const YamlNode* route = options.Node("route"); route != nullptr) ReadRootRoute(*route, config, errors);
   for (const YamlNode& item : Items(options.Node("inhibit_rules"), "inhibit_rules", errors))
     config.inhibit_rules.push_back(ReadInhibitRule(item, config.warnings, errors));

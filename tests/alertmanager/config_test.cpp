@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "alertmanager/route.h"
+#include "tests/support/http_server.h"
 
 namespace pipewarden::alertmanager {
 namespace {
@@ -200,6 +201,33 @@ BOOST_AUTO_TEST_CASE(identity_follows_the_content_of_secret_files) {
   BOOST_REQUIRE((first && same && other));
   BOOST_TEST(first->identity == same->identity);
   BOOST_TEST(first->identity != other->identity);
+}
+
+BOOST_AUTO_TEST_CASE(a_broken_template_of_a_field_is_told) {
+  const Read read(
+      "route: {receiver: d}\nreceivers:\n- name: d\n  slack_configs: [{api_url: 'http://x/', title: '{{ .X'}]\n");
+  BOOST_REQUIRE_MESSAGE(read.errors.empty(), read.all);
+  BOOST_REQUIRE(read.config.warnings.size() == 1U);
+  BOOST_TEST(
+      read.config.warnings[0].starts_with("am.yml:4:49: 'title' in slack_configs of receiver 'd' will fail: template"),
+      read.config.warnings[0]);
+}
+
+BOOST_AUTO_TEST_CASE(template_files_are_read_and_belong_to_the_identity) {
+  const test::TempDir folder;
+  folder.Write("am.yml", "route: {receiver: d}\nreceivers: [{name: d}]\ntemplates: ['*.tmpl']\n");
+  folder.Write("a.tmpl", "{{ define \"slack.default.title\" }}mine{{ end }}");
+  const auto first = ReadAlertmanagerConfig(folder.path() + "/am.yml");
+  BOOST_REQUIRE_MESSAGE(first.has_value(), (first ? "" : first.error().message));
+  BOOST_TEST((*first->render)("{{ template \"slack.default.title\" . }}", Notification{}, false).value() == "mine");
+  folder.Write("a.tmpl", "{{ define \"slack.default.title\" }}other{{ end }}");
+  const auto second = ReadAlertmanagerConfig(folder.path() + "/am.yml");
+  BOOST_TEST(first->identity != second->identity);
+  folder.Write("a.tmpl", "{{ define }}");
+  const auto broken = ReadAlertmanagerConfig(folder.path() + "/am.yml");
+  BOOST_REQUIRE(!broken.has_value());
+  BOOST_TEST(broken.error().message.find("am.yml:3:12: template: a.tmpl:1:") != std::string::npos,
+             broken.error().message);
 }
 
 BOOST_AUTO_TEST_CASE(the_list_of_kinds_is_the_folder) {

@@ -12,34 +12,6 @@ namespace {
 
 using test::HttpServer;
 
-// What Alertmanager's default templates give for the conformance alert.
-std::shared_ptr<const RenderTemplate> Texts(bool resolved) {
-  const std::string subject = std::string(resolved ? "[RESOLVED]" : "[FIRING:1]") + " foo c1 (prod x)";
-  const std::string url = "http://vm:19093/#/alerts?receiver=all";
-  const std::string labels =
-      "Labels:\n - alertname = foo\n - cluster = c1\n - env = prod\n - severity = x\nAnnotations:\n - summary = s & "
-      "<t>\n";
-  const std::string list = labels + "Source: " + (resolved ? "" : "http://g/?a=1&b=2") + "\n";
-  std::map<std::string, std::string> texts;
-  for (const char* name : {"slack.default.username", "pagerduty.default.client"})
-    texts[std::string("{{ template \"") + name + "\" . }}"] = "Alertmanager";
-  for (const char* name : {"slack.default.pretext", "slack.default.text", "slack.default.footer",
-                           "slack.default.callbackid", "slack.default.iconemoji", "slack.default.iconurl"})
-    texts[std::string("{{ template \"") + name + "\" . }}"] = "";
-  texts["{{ template \"slack.default.title\" . }}"] = subject;
-  texts["{{ template \"slack.default.titlelink\" . }}"] = url;
-  texts["{{ template \"slack.default.fallback\" . }}"] = subject + " | " + url;
-  texts["{{ template \"pagerduty.default.clientURL\" . }}"] = url;
-  texts["{{ template \"pagerduty.default.description\" .}}"] = subject;
-  texts["{{ template \"pagerduty.default.instances\" .Alerts.Firing }}"] = resolved ? "" : list;
-  texts["{{ template \"pagerduty.default.instances\" .Alerts.Resolved }}"] = resolved ? list : "";
-  texts["{{ .Alerts.Firing | len }}"] = resolved ? "0" : "1";
-  texts["{{ .Alerts.Resolved | len }}"] = resolved ? "1" : "0";
-  texts["{{ .Status }}"] = resolved ? "resolved" : "firing";
-  texts["{{ if eq .Status \"firing\" }}danger{{ else }}good{{ end }}"] = resolved ? "good" : "danger";
-  return FixedTexts(std::move(texts));
-}
-
 // Bodies captured from Alertmanager, by path: the firing one, then the resolved one.
 std::map<std::string, std::vector<std::string>> Captured() {
   std::map<std::string, std::vector<std::string>> bodies;
@@ -67,7 +39,7 @@ BOOST_AUTO_TEST_CASE(bodies_are_alertmanagers_byte_for_byte) {
       "fields: [{title: T, value: '{{ .Status }}'}]}], pagerduty_configs: [{routing_key: K}]";
   std::size_t sent = 0;
   for (const bool resolved : {false, true}) {
-    Harness harness(receiver, "pagerduty_url: '" + server.Url("/pd") + "'", Texts(resolved));
+    Harness harness(receiver, "pagerduty_url: '" + server.Url("/pd") + "'", nullptr);
     for (std::size_t i = 0; i < 3; ++i) {
       const NotifyOutcome outcome = harness.Notify(ConformanceNotification(resolved), i);
       BOOST_REQUIRE_MESSAGE(outcome.ok, outcome.error);
@@ -113,7 +85,7 @@ NotifyOutcome Answered(const std::string& kind, HttpServer::Response answer) {
                               : kind == "slack"     ? "api_url: '" + server.Url() + "'"
                               : kind == "pagerduty" ? "routing_key: K, url: '" + server.Url() + "'"
                                                     : "api_key: K, api_url: '" + server.Url() + "'";
-  return Harness(kind + "_configs: [{" + options + "}]", "", Texts(false)).Notify(ConformanceNotification(false));
+  return Harness(kind + "_configs: [{" + options + "}]", "", nullptr).Notify(ConformanceNotification(false));
 }
 
 BOOST_AUTO_TEST_CASE(answers_are_judged) {
@@ -200,7 +172,7 @@ BOOST_AUTO_TEST_CASE(opsgenie_opens_and_closes) {
   Harness harness("opsgenie_configs: [{api_key: K, api_url: '" + server.Url() +
                       "', message: m, description: d, source: s, tags: 'a, b', priority: P1, details: {x: y}, "
                       "responders: [{name: 't1,t2', type: teams}, {username: u, type: User}]}]",
-                  "", Texts(false));
+                  "", nullptr);
   BOOST_TEST(harness.Notify(ConformanceNotification(false)).ok);
   BOOST_TEST(harness.Notify(ConformanceNotification(true)).ok);
   const auto requests = server.Requests();
@@ -238,7 +210,7 @@ BOOST_AUTO_TEST_CASE(the_chat_receivers_send_their_json) {
                       server.Url("/vo") +
                       "', api_key: K, routing_key: R, "
                       "state_message: s, entity_display_name: n, monitoring_tool: t, custom_fields: {z: y}}]",
-                  "", Texts(false));
+                  "", nullptr);
   std::map<std::string, std::string> bodies;
   for (std::size_t i = 0; i < 6; ++i) BOOST_TEST(harness.Notify(ConformanceNotification(false), i).ok);
   for (const HttpServer::Request& request : server.Requests()) bodies[request.target] = request.body;
@@ -255,6 +227,24 @@ BOOST_AUTO_TEST_CASE(the_chat_receivers_send_their_json) {
              "{\"entity_display_name\":\"n\",\"entity_id\":"
              "\"f2dada7ea447d70c5fb96350a4d8fc9503efa4dff18fb5f9762e00f7e3a0d29a\","
              "\"message_type\":\"CRITICAL\",\"monitoring_tool\":\"t\",\"state_message\":\"s\",\"z\":\"y\"}\n");
+}
+
+BOOST_AUTO_TEST_CASE(sns_publishes_a_signed_form) {
+  HttpServer server([](const HttpServer::Request&) { return HttpServer::Response{}; });
+  Harness harness("sns_configs: [{api_url: '" + server.Url("/") +
+                      "', topic_arn: 'arn:aws:sns:us-east-2:1:t.fifo', subject: s, message: 'a b', attributes: {k: v}, "
+                      "sigv4: {access_key: A, secret_key: S}}]",
+                  "", nullptr);
+  BOOST_TEST(harness.Notify(ConformanceNotification(false)).ok);
+  const HttpServer::Request request = server.Requests().at(0);
+  BOOST_TEST(
+      request.body.starts_with("Action=Publish&Version=2010-03-31&TopicArn=arn%3Aaws%3Asns%3Aus-east-2%3A1%3At.fifo&"
+                               "Subject=s&Message=a%20b&MessageGroupId=f2dada7e"),
+      request.body);
+  BOOST_TEST(request.Header("Authorization").starts_with("AWS4-HMAC-SHA256 Credential=A/"));
+  BOOST_TEST(
+      request.Header("Authorization").find("/us-east-2/sns/aws4_request, SignedHeaders=content-type;host;x-amz-date") !=
+      std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -24,7 +24,8 @@ inline std::shared_ptr<const RenderTemplate> FixedTexts(std::map<std::string, st
 
 class Harness {
  public:
-  // `receiver` is the flow map of one receiver: "name: r, webhook_configs: [{url: …}]".
+  // `receiver` is the inside of a receiver's flow map: "webhook_configs: [{url: …}]". Without `render` the real
+  // templates are at work.
   Harness(const std::string& receiver, const std::string& global, std::shared_ptr<const RenderTemplate> render)
       : render_(std::move(render)) {
     core::ConfigErrors errors;
@@ -32,6 +33,7 @@ class Harness {
         "global: {" + global + "}\nroute: {receiver: r}\nreceivers: [{name: r, " + receiver + "}]\n", "am.yml", errors);
     if (root) config_ = ReadAlertmanagerConfig(*root, errors);
     if (!errors.empty()) throw std::runtime_error(errors.ToError().message);
+    if (render_ == nullptr) render_ = config_.render;
   }
 
   ~Harness() {
