@@ -83,7 +83,7 @@ struct Pipelines::Impl {
   core::Task<void> WatchSchedules();
   void PlanNext(const std::string& name, Entry& entry);
   core::Task<void> Fire(std::string name);
-  core::Task<bool> FireOnce(std::string name);
+  core::Task<bool> FireOnce(std::string name, core::WallTime due_at);
   std::vector<std::shared_ptr<Run>> MakeSlotRuns(const Entry& entry, const DueSlots& due);
   std::shared_ptr<Run> NewRun(const Entry& entry, Cause cause, core::WallTime slot) const;
   std::optional<core::WallTime> JudgeLateness(core::WallTime now);

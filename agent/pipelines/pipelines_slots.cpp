@@ -48,10 +48,12 @@ void Pipelines::Impl::PlanNext(const std::string& name, Entry& entry) {
 }
 
 Task<void> Pipelines::Impl::Fire(std::string name) {
+  // However long the database takes to commit: what was due in time stays due, it was not missed.
+  const WallTime due_at = loop.clock().Now();
   for (;;) {
-    const bool done = co_await FireOnce(name);
+    const bool done = co_await FireOnce(name, due_at);
     if (done) break;
-    co_await loop.Sleep(kStoreRetry);  // nothing is lost: the watermark has not moved
+    co_await loop.Sleep(kStoreRetry);
   }
   const auto it = entries.find(name);
   if (it == entries.end()) co_return;
@@ -61,7 +63,7 @@ Task<void> Pipelines::Impl::Fire(std::string name) {
 }
 
 // Stores the runs of all slots that are due together with the new watermark. False: not stored, try again.
-Task<bool> Pipelines::Impl::FireOnce(std::string name) {
+Task<bool> Pipelines::Impl::FireOnce(std::string name, WallTime due_at) {
   if (!entries.contains(name)) co_return true;
   if (entries.at(name).config->once) {
     const auto succeeded = co_await store->HasSucceeded(name);
@@ -76,7 +78,7 @@ Task<bool> Pipelines::Impl::FireOnce(std::string name) {
   const auto it = entries.find(name);
   if (it == entries.end() || it->second.removed || it->second.mark.paused) co_return true;
   const std::string schedule = it->second.schedule.text();
-  const DueSlots due = SlotsDue(it->second.schedule, *it->second.config, it->second.mark.slot, loop.clock().Now());
+  const DueSlots due = SlotsDue(it->second.schedule, *it->second.config, it->second.mark.slot, due_at);
   if (!due.watermark) co_return true;
   const std::vector<std::shared_ptr<Run>> made = MakeSlotRuns(it->second, due);
   const auto ids =

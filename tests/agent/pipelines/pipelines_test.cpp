@@ -3,6 +3,7 @@
 
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
+#include <sqlite3.h>
 
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
@@ -406,6 +407,62 @@ BOOST_AUTO_TEST_CASE(a_running_run_keeps_its_configuration) {
   loop.Advance(2min);
   BOOST_REQUIRE(executor->specs.size() == 2U);
   BOOST_TEST(executor->specs[1].argv[0] == "old");
+}
+
+// Takes a table away, so that what needs it cannot be committed, and gives it back.
+struct WithoutTable {
+  WithoutTable(const std::filesystem::path& folder, std::string table) : table_(std::move(table)) {
+    BOOST_REQUIRE(sqlite3_open((folder / "runs.db").c_str(), &database_) == SQLITE_OK);
+    Run("ALTER TABLE " + table_ + " RENAME TO away");
+  }
+  ~WithoutTable() {
+    Run("ALTER TABLE away RENAME TO " + table_);
+    sqlite3_close(database_);
+  }
+  void Run(const std::string& sql) {
+    BOOST_REQUIRE(sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+  }
+  std::string table_;
+  sqlite3* database_ = nullptr;
+};
+
+BOOST_AUTO_TEST_CASE(nothing_starts_that_is_not_stored) {
+  Apply(kDaily);
+  {
+    const WithoutTable gone(folder, "attempts");
+    loop.Advance(2h + 10min);
+    BOOST_TEST(Started() == "");
+    BOOST_TEST(Metric("pipewarden_pipeline_store_up") == 0);
+    BOOST_TEST(executor->specs.empty());
+  }
+  loop.Advance(1min);
+  BOOST_TEST(Started().starts_with("daily/ingestion#1 2026-01-01T02:10:"));
+  BOOST_TEST(Metric("pipewarden_pipeline_store_up") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_slot_that_cannot_be_stored_is_not_lost) {
+  Apply(kDaily);
+  {
+    const WithoutTable gone(folder, "runs");
+    loop.Advance(2h + 10min);
+    BOOST_TEST(Started() == "");
+  }
+  loop.Advance(1min);
+  BOOST_TEST(History("daily") == "succeeded schedule 2026-01-01T02:00:00Z\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_waits_in_the_queue_survives_a_restart) {
+  executor->scripts["p/a"].takes = 90s;
+  const std::string yaml = "p: {schedule: '* * * * *', overlap: queue, steps: {a: {run: x}}}";
+  Apply(yaml);
+  loop.Advance(2min + 5s);
+  BOOST_TEST(Status("p").active_runs.size() == 2U);
+  Stop();
+  Started();
+  Start();
+  Apply("{}");
+  loop.Advance(5min);
+  BOOST_TEST(History("p").starts_with("succeeded schedule 2026-01-01T00:02:00Z\n"));
 }
 
 BOOST_AUTO_TEST_CASE(history_is_bounded) {
