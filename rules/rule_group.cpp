@@ -103,6 +103,8 @@ void RuleGroup::EvaluateRule(Entry& entry, const RuleContext& context, Outcome& 
   Rule::Health& health = entry.rule->health;
   health.evaluated = true;
   health.last_evaluation = context.time;
+  if (!samples && samples.error().message != health.error)
+    outcome.new_errors.push_back("rule '" + entry.rule->config().name + "': " + samples.error().message);
   health.error = samples ? "" : samples.error().message;
   if (samples) {
     if (entry.alerting != nullptr) {

@@ -45,6 +45,7 @@ class RuleGroup {
     std::size_t missed = 0;           // iterations that were due before this one and never ran
     std::size_t failures = 0;         // rules that failed
     double seconds = 0;
+    std::vector<std::string> new_errors;  // of rules that went well, or failed otherwise, the time before
   };
   Outcome Evaluate(core::TimestampMs now, const GroupEnvironment& environment);
 

@@ -90,6 +90,8 @@ void RuleManager::Tick(core::TimestampMs now) {
     if (outcome.missed > 0)
       logger_.Warn("evaluations of a rule group were missed",
                    {{"group", group.Key()}, {"missed", std::to_string(outcome.missed)}});
+    for (const std::string& error : outcome.new_errors)
+      logger_.Warn("a rule cannot be evaluated", {{"group", group.Key()}, {"error", error}});
     std::ranges::move(outcome.alerts, std::back_inserter(alerts));
   }
   if (!orphans_.empty()) {

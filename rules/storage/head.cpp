@@ -1,6 +1,7 @@
 #include "rules/storage/head.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace pipewarden::rules {
 namespace {
@@ -61,9 +62,16 @@ void Head::Insert(SeriesRef ref, const core::Labels& labels) {
   buckets_[bucket] = ref + 1;
 }
 
+void Head::Activate(MemSeries& series) {
+  if (series.active) return;
+  series.active = true;
+  ++active_;
+}
+
 SeriesRef Head::Create(const core::Labels& labels) {
   const SeriesRef ref = next_ref();
   Insert(ref, labels);
+  Activate(*series_[ref]);
   return ref;
 }
 
@@ -87,6 +95,7 @@ bool Head::RestoreChunk(SeriesRef ref, Chunk chunk) {
   series->open.SetLast(chunk.last_time(), reader.sample().value);
   oldest_ = oldest_ == ChunkWriter::kNever ? chunk.first_time() : std::min(oldest_, chunk.first_time());
   series->closed.push_back(std::move(chunk));
+  Activate(*series);
   return true;
 }
 
@@ -113,6 +122,7 @@ bool Head::Append(SeriesRef ref, core::TimestampMs time, double value) {
     series.open.Reset();
   }
   series.open.Append(time, value);
+  Activate(series);
   if (oldest_ == ChunkWriter::kNever || time < oldest_) oldest_ = time;
   return true;
 }
@@ -170,6 +180,8 @@ void Head::DropBefore(core::TimestampMs time) {
       see(series->closed.front().first_time());
     else if (!series->open.empty())
       see(series->open.first_time());
+    else if (std::exchange(series->active, false))
+      --active_;
   }
 }
 
@@ -190,6 +202,7 @@ std::size_t Head::RemoveSeriesBefore(core::TimestampMs time) {
       symbols_.Release(pair.name);
       symbols_.Release(pair.value);
     }
+    if (series_[ref]->active) --active_;
     series_[ref].reset();
   }
   symbols_.Compact();

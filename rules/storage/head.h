@@ -39,6 +39,7 @@ struct MemSeries {
   std::uint32_t hash = 0;
   ChunkWriter open;
   std::vector<Chunk> closed;  // ascending, all before `open`
+  bool active = false;        // counted in Head::active()
 
   std::span<const SymbolPair> label_span() const { return {labels.get(), label_count}; }
   core::TimestampMs last_time() const { return open.last_time(); }
@@ -88,6 +89,8 @@ class Head {
       if (series_[ref]) visit(ref, *series_[ref]);
   }
   std::size_t size() const { return index_.size(); }
+  // Series that have samples in memory, or are about to: what the series limit counts.
+  std::size_t active() const { return active_; }
   SeriesRef next_ref() const { return static_cast<SeriesRef>(series_.size()); }
   void ReserveRefs(SeriesRef next);  // no new series gets a reference below
   std::size_t MemoryBytes() const;
@@ -95,12 +98,14 @@ class Head {
  private:
   void Insert(SeriesRef ref, const core::Labels& labels);
   void Rehash(std::size_t buckets);
+  void Activate(MemSeries& series);
   bool SameLabels(const MemSeries& series, const core::Labels& labels) const;
 
   SymbolTable symbols_;
   LabelIndex index_;
   std::vector<std::unique_ptr<MemSeries>> series_;  // by reference
   std::vector<std::uint32_t> buckets_;              // by labels: reference + 1; 0: empty; linear probing
+  std::size_t active_ = 0;
   core::TimestampMs oldest_ = ChunkWriter::kNever;  // a lower bound of the samples' times; kNever: none
 };
 

@@ -16,6 +16,8 @@ constexpr core::TimestampMs kSealAfterMs = 60LL * 60 * 1000;  // a window is sea
 constexpr core::TimestampMs kKeepUnsealedMs = 4 * kWindowMs;  // where segments cannot be written
 constexpr core::TimestampMs kRetentionEveryMs = 60LL * 1000;
 constexpr std::size_t kMaxCachedLabels = 50'000;
+// Series that ended but have samples on disk still cost their labels; so many times the limit may there be of them.
+constexpr std::size_t kSeriesOnDisk = 4;
 
 void WriteHead(const Head& head, WalEncoder& encoder, AtomicFile& file) {
   encoder.State(head.OldestTime().value_or(ChunkWriter::kNever), head.next_ref());
@@ -80,7 +82,8 @@ std::optional<SeriesRef> Storage::Resolve(const core::Labels& labels, std::strin
   {
     const ReaderLock lock(mutex_);
     if (auto found = head_.Find(labels)) return found;
-    if (head_.size() >= options_.max_series || head_.next_ref() >= kDropped - 1) {
+    if (head_.active() >= options_.max_series || head_.size() >= options_.max_series * kSeriesOnDisk ||
+        head_.next_ref() >= kDropped - 1) {
       metrics_->DroppedSeries(source);
       return std::nullopt;
     }

@@ -47,7 +47,7 @@ struct StorageOptions {
   std::string path = {};  // the directory
   core::Duration retention_time = std::chrono::days(15);
   std::uint64_t retention_bytes = 512ULL << 20U;  // all files together
-  std::size_t max_series = 100'000;
+  std::size_t max_series = 100'000;               // with samples in memory
   std::size_t cache_bytes = 16U << 20U;
   std::uint64_t wal_file_bytes = 32ULL << 20U;
 };

@@ -15,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kKeepAside = 4;  // damaged files, for a look; older ones go
 constexpr std::size_t kManyLogs = 16;  // many short logs mean many restarts: a checkpoint makes the next one quick
 
 // References are dense unless a file lies; a table for a reference out of nowhere would take gigabytes.
@@ -27,7 +28,7 @@ class Replay final : public WalVisitor {
       : head_(head), sealed_until_(sealed_until), max_series_(max_series) {}
 
   void OnSeries(SeriesRef ref, core::TimestampMs last, core::Labels labels) override {
-    if (ref > head_.next_ref() + kLargestRefGap || head_.size() > max_series_ * 2) {
+    if (ref > head_.next_ref() + kLargestRefGap || head_.size() > max_series_ * 8) {
       ++unreadable;
       return;
     }
@@ -86,11 +87,20 @@ struct Files {
   std::map<std::uint64_t, std::string> segments;
 };
 
+void RemoveOldAside(std::vector<fs::path> aside) {
+  if (aside.size() <= kKeepAside) return;
+  std::error_code ignored;
+  std::ranges::sort(aside, std::ranges::greater{},
+                    [&](const fs::path& path) { return fs::last_write_time(path, ignored); });
+  for (std::size_t i = kKeepAside; i < aside.size(); ++i) fs::remove(aside[i], ignored);
+}
+
 core::Result<Files> ListFiles(const std::string& directory) {
   Files files;
   std::error_code error;
   fs::directory_iterator at(directory, error);
   if (error) return core::Fail(core::SystemError("read folder " + directory, error.value()));
+  std::vector<fs::path> aside;
   for (const auto& entry : at) {
     const std::string name = entry.path().filename().string();
     if (name.ends_with(".tmp")) {
@@ -108,7 +118,9 @@ core::Result<Files> ListFiles(const std::string& directory) {
     place("wal-", ".log", files.logs);
     place("checkpoint-", ".ckpt", files.checkpoints);
     place("segment-", ".seg", files.segments);
+    if (name.ends_with(".corrupt")) aside.push_back(entry.path());
   }
+  RemoveOldAside(std::move(aside));
   return files;
 }
 

@@ -269,6 +269,16 @@ BOOST_AUTO_TEST_CASE(the_series_limit_refuses_new_series_and_keeps_old_ones) {
   const Model model = ReadAll(*storage, 0, 10'000);
   BOOST_TEST(model.size() == 3U);
   for (unsigned i = 0; i < 3; ++i) BOOST_TEST(model.at(SeriesLabels(i).ToString()).size() == 2U);
+  // Once old ones have left memory there is place again.
+  source.series_.erase(source.series_.begin(), source.series_.begin() + 2);
+  storage->Take(source, 3000);
+  for (core::TimestampMs time = 4000; time < 3 * kWindowMs; time += 600'000) {
+    storage->Take(source, time);
+    storage->Maintain(time);
+  }
+  const Model later = ReadAll(*storage, 2 * kWindowMs, 3 * kWindowMs);
+  BOOST_TEST(later.size() == 3U);
+  BOOST_TEST(later.contains(SeriesLabels(4).ToString()));
 }
 
 BOOST_AUTO_TEST_CASE(damaged_files_are_set_aside_by_name_and_the_rest_is_read) {
