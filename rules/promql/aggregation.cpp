@@ -192,8 +192,6 @@ class Chooser {
       if (std::isnan(counts[step])) return core::Fail(core::ErrorCode::kInvalid, "Parameter value is NaN");
       if (counts[step] >= 9223372036854775808.0)
         return core::Fail(core::ErrorCode::kInvalid, "Scalar value " + FormatG(counts[step]) + " overflows int64");
-      if (counts[step] < -9223372036854775808.0)
-        return core::Fail(core::ErrorCode::kInvalid, "Scalar value " + FormatG(counts[step]) + " underflows int64");
       if (counts[step] < 1) continue;
       Choose(step, static_cast<std::size_t>(std::min(counts[step], static_cast<double>(vector_.size()))));
       for (const auto& group : chosen_)
@@ -214,20 +212,44 @@ class Chooser {
 
   void Choose(std::size_t step, std::size_t k) {
     const auto value = [&](std::size_t row) { return vector_.row(row)[step]; };
-    // The heap's front is the worst chosen.
-    const auto better_first = [&](std::size_t a, std::size_t b) { return Worse(value(b), value(a)); };
+    // The heap's front is the worst chosen. Its moves are those of Go's container/heap, because they decide which of
+    // equal values stay.
+    const auto less = [&](std::size_t a, std::size_t b) {
+      if (std::isnan(value(a))) return true;
+      return op_ == AggregateOp::kTopk ? value(a) < value(b) : value(a) > value(b);
+    };
     for (auto& group : chosen_) group.clear();
     for (std::size_t row = 0; row < vector_.size(); ++row) {
       if (IsAbsent(value(row))) continue;
       std::vector<std::size_t>& heap = chosen_[groups_.of_row[row]];
       if (heap.size() < k) {
         heap.push_back(row);
-        if (op_ != AggregateOp::kLimitk) std::ranges::push_heap(heap, better_first);
+        if (op_ != AggregateOp::kLimitk) MoveUp(heap, less);
       } else if (op_ != AggregateOp::kLimitk && Worse(value(heap.front()), value(row))) {
-        std::ranges::pop_heap(heap, better_first);
-        heap.back() = row;
-        std::ranges::push_heap(heap, better_first);
+        heap.front() = row;
+        MoveDown(heap, less);
       }
+    }
+  }
+
+  template <class Less>
+  static void MoveUp(std::vector<std::size_t>& heap, Less less) {
+    for (std::size_t at = heap.size() - 1; at > 0;) {
+      const std::size_t parent = (at - 1) / 2;
+      if (!less(heap[at], heap[parent])) break;
+      std::swap(heap[at], heap[parent]);
+      at = parent;
+    }
+  }
+  template <class Less>
+  static void MoveDown(std::vector<std::size_t>& heap, Less less) {
+    for (std::size_t at = 0;;) {
+      std::size_t child = 2 * at + 1;
+      if (child >= heap.size()) break;
+      if (child + 1 < heap.size() && less(heap[child + 1], heap[child])) ++child;
+      if (!less(heap[child], heap[at])) break;
+      std::swap(heap[at], heap[child]);
+      at = child;
     }
   }
 
@@ -235,7 +257,6 @@ class Chooser {
   VectorValue InOrder(const VectorValue& all) {
     VectorValue out(1);
     for (auto& group : chosen_) {
-      std::ranges::sort(group);
       if (op_ != AggregateOp::kLimitk)
         std::ranges::stable_sort(group,
                                  [&](std::size_t a, std::size_t b) { return Worse(all.cells[b], all.cells[a]); });
@@ -285,13 +306,13 @@ core::Result<Value> Evaluator::EvalAggregate(const AggregateExpr& expr, const St
   auto vector = EvalVector(*expr.expr, steps);
   if (!vector) return core::Fail(vector.error());
   if (expr.op == AggregateOp::kQuantile)
-    for (const double q : param) WarnOfBadQuantile(annotations_, q, expr.param->pos);
+    for (const double q : param) WarnOfBadQuantile(annotations_, q, Unwrap(*expr.param).pos);
   if (expr.op == AggregateOp::kLimitRatio)
     for (const double ratio : param)
       if (ratio < -1 || ratio > 1)
         annotations_.Warn("ratio value should be between -1 and 1, got " + FormatG(ratio) + ", capping to " +
                               FormatG(std::clamp(ratio, -1.0, 1.0)),
-                          expr.param->pos);
+                          Unwrap(*expr.param).pos);
   Groups groups(*this, expr);
   groups.Assign(*vector);
   core::Result<VectorValue> out = VectorValue(steps.count);

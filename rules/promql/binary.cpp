@@ -2,6 +2,7 @@
 // only where several series share a match group are the steps looked at one by one.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "rules/promql/evaluator.h"
 #include "rules/promql/grouping.h"
@@ -158,7 +159,7 @@ class VectorMatch {
   core::Result<VectorValue> Run();
 
  private:
-  core::Result<void> CheckOneSide(const GroupedRows& rows, std::size_t groups) const;
+  core::Result<void> CheckOneSide(const std::vector<std::size_t>& groups, std::size_t group_count) const;
   core::Result<void> CheckManySide(const GroupedRows& many, const GroupedRows& one, std::size_t groups);
   core::Error Duplicate(std::size_t a, std::size_t b) const;
   SeriesHead ResultHead(const SeriesHead& many, const SeriesHead& one) const;
@@ -192,21 +193,25 @@ core::Error VectorMatch::Duplicate(std::size_t a, std::size_t b) const {
               "side"};
 }
 
-// Two series of a group on the side that must be unique, at a step where the other side has any sample at all.
-core::Result<void> VectorMatch::CheckOneSide(const GroupedRows& rows, std::size_t groups) const {
-  std::vector<unsigned char> other;
-  for (std::size_t group = 0; group < groups; ++group) {
-    const auto members = rows.Of(group);
-    if (members.size() < 2) continue;
-    if (other.empty()) other = AnyPresent(many_);
-    for (std::size_t step = 0; step < one_.steps; ++step) {
-      if (other[step] == 0) continue;
-      std::optional<std::size_t> seen;
-      for (const std::size_t row : members) {
-        if (IsAbsent(one_.row(row)[step])) continue;
-        if (seen) return core::Fail(Duplicate(row, *seen));
-        seen = row;
-      }
+// Two series of a group on the side that must be unique, at a step where the other side has any sample at all. The
+// first such step is told of, and at it the first series.
+core::Result<void> VectorMatch::CheckOneSide(const std::vector<std::size_t>& groups, std::size_t group_count) const {
+  std::vector<std::size_t> members(group_count, 0);
+  bool shared = false;
+  for (const std::size_t group : groups) shared |= ++members[group] > 1;
+  if (!shared) return {};
+  const std::vector<unsigned char> other = AnyPresent(many_);
+  constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
+  std::vector<std::size_t> seen(group_count);
+  for (std::size_t step = 0; step < one_.steps; ++step) {
+    if (other[step] == 0) continue;
+    std::ranges::fill(seen, kNone);
+    for (std::size_t row = 0; row < groups.size(); ++row) {
+      if (IsAbsent(one_.row(row)[step])) continue;
+      if (std::size_t& first = seen[groups[row]]; first == kNone)
+        first = row;
+      else
+        return core::Fail(Duplicate(row, first));
     }
   }
   return {};
@@ -278,7 +283,7 @@ core::Result<VectorValue> VectorMatch::Run() {
   const auto one_groups = signatures.Of(one_);
   const GroupedRows many_rows(many_groups, signatures.size());
   const GroupedRows one_rows(one_groups, signatures.size());
-  if (auto ok = CheckOneSide(one_rows, signatures.size()); !ok) return core::Fail(ok.error());
+  if (auto ok = CheckOneSide(one_groups, signatures.size()); !ok) return core::Fail(ok.error());
   if (auto ok = CheckManySide(many_rows, one_rows, signatures.size()); !ok) return core::Fail(ok.error());
   out.Reserve(many_.size());
   for (std::size_t i = 0; i < many_.size(); ++i) {
@@ -363,11 +368,13 @@ core::Result<Value> Evaluator::EvalBinary(const BinaryExpr& expr, const Steps& s
   const bool lhs_vector = lhs->type == ValueType::kVector;
   const bool rhs_vector = rhs->type == ValueType::kVector;
   Value value;
+  if (!lhs_vector && !rhs_vector && IsTrim(expr.op))
+    return core::Fail(core::ErrorCode::kInvalid,
+                      "operator \"" + std::string(BinaryOpText(expr.op)) + "\" not allowed for Scalar operations");
   if (!lhs_vector && !rhs_vector) {
     value.type = ValueType::kScalar;
     value.scalar.resize(steps.count);
-    for (std::size_t i = 0; i < steps.count; ++i)
-      value.scalar[i] = IsTrim(expr.op) ? core::NormalNaN() : Cell(expr, lhs->scalar[i], rhs->scalar[i], 0);
+    for (std::size_t i = 0; i < steps.count; ++i) value.scalar[i] = Cell(expr, lhs->scalar[i], rhs->scalar[i], 0);
     return value;
   }
   value.type = ValueType::kVector;

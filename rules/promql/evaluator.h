@@ -51,6 +51,9 @@ class Evaluator {
   bool NameIsHidden(const SeriesHead& head) const { return head.drop_name && !options_.delayed_name_removal; }
   core::Labels VisibleLabels(const SeriesHead& head) const;
 
+  // True where the value is the same at every step: constants, and what @ pins.
+  bool IsStepInvariant(const Expr& expr) const;
+
   const EngineOptions& options() const { return options_; }
   const QueryWindow& query() const { return query_; }
   Annotations& annotations() { return annotations_; }
@@ -81,7 +84,6 @@ class Evaluator {
   core::Result<TimestampMs> Resolve(const SelectorDuration& duration, bool positive) const;
   core::Result<Shift> ResolveShift(const TimeShift& shift) const;
   core::Result<Steps> SubqueryInner(const SubqueryExpr& expr, TimestampMs first, TimestampMs last) const;
-  bool IsStepInvariant(const Expr& expr) const;
 
   const EngineOptions& options_;
   const EvalLimits& limits_;

@@ -9,7 +9,8 @@ namespace pipewarden::rules::promql {
 namespace {
 
 // A label that is matched twice is left out.
-core::Labels LabelsOfSelector(const Expr& expr) {
+core::Labels LabelsOfSelector(const Expr& arg) {
+  const Expr& expr = Unwrap(arg);
   const std::vector<core::Matcher>* matchers = nullptr;
   if (expr.kind == Expr::Kind::kVectorSelector)
     matchers = &static_cast<const VectorSelector&>(expr).matchers;

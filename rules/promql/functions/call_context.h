@@ -24,7 +24,7 @@ class CallContext {
   const Steps& steps() const { return steps_; }
   std::size_t size() const { return call_.args.size(); }
   const Expr& arg(std::size_t index) const { return *call_.args[index]; }
-  PositionRange arg_pos(std::size_t index) const { return call_.args[index]->pos; }
+  PositionRange arg_pos(std::size_t index) const { return Unwrap(arg(index)).pos; }
   Evaluator& evaluator() { return evaluator_; }
   Annotations& annotations();
   // start(), end() of the query as asked, and its step in ms (0 for an instant query).

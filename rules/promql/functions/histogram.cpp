@@ -1,8 +1,11 @@
 // Classic histograms: quantiles and fractions from _bucket series with `le` labels. The functions of native histograms
 // alone ignore floats, as they do in Prometheus; a native histogram itself is refused where it is read.
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <limits>
+#include <map>
 #include <unordered_map>
 
 #include "rules/promql/functions/call_context.h"
@@ -47,12 +50,23 @@ bool AlmostEqual(double a, double b) {
   return difference / std::min(sum, std::numeric_limits<double>::max()) < kSmallDelta;
 }
 
-// What had to be raised so that counts ascend.
+// What had to be raised so that counts ascend, at one step or at all.
 struct Forced {
-  bool any = false;
-  double lowest = 0;
-  double highest = 0;
+  std::size_t count = 0;
+  double lowest = std::numeric_limits<double>::infinity();
+  double highest = -std::numeric_limits<double>::infinity();
   double greatest_difference = 0;
+  TimestampMs first = std::numeric_limits<TimestampMs>::max();
+  TimestampMs last = std::numeric_limits<TimestampMs>::min();
+
+  void Add(const Forced& other, TimestampMs time) {
+    count += other.count;
+    lowest = std::min(lowest, other.lowest);
+    highest = std::max(highest, other.highest);
+    greatest_difference = std::max(greatest_difference, other.greatest_difference);
+    first = std::min(first, time);
+    last = std::max(last, time);
+  }
 };
 
 Forced MakeMonotonic(Buckets& buckets) {
@@ -65,9 +79,9 @@ Forced MakeMonotonic(Buckets& buckets) {
       buckets[i].count = previous;
     } else if (count < previous) {
       buckets[i].count = previous;
-      if (!forced.any) forced.lowest = buckets[i].upper;
-      forced.any = true;
-      forced.highest = buckets[i].upper;
+      forced.count = 1;
+      forced.lowest = std::min(forced.lowest, buckets[i].upper);
+      forced.highest = std::max(forced.highest, buckets[i].upper);
       forced.greatest_difference = std::max(forced.greatest_difference, previous - count);
     } else {
       previous = count;
@@ -179,12 +193,42 @@ core::Result<Value> OverHistograms(CallContext& call, const VectorValue& vector,
   return call.Merged(std::move(out));
 }
 
-void NoteForced(CallContext& call, const HistogramRows& histogram, PositionRange at) {
-  std::string text =
-      "input to histogram_quantile needed to be fixed for monotonicity (see "
-      "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
-  if (!histogram.metric_name.empty()) text += " for metric name " + Quoted(histogram.metric_name);
-  call.annotations().Info(text, at);
+// 1970-01-01T00:15:00Z, with milliseconds where there are some.
+std::string Rfc3339(TimestampMs ms) {
+  const auto day = std::chrono::floor<std::chrono::days>(
+      std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(ms)));
+  const std::chrono::year_month_day date(day);
+  const auto rest = ms - day.time_since_epoch().count() * 86'400'000;
+  char text[64];
+  std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                static_cast<int>(rest / 3'600'000), static_cast<int>(rest / 60'000 % 60),
+                static_cast<int>(rest / 1000 % 60));
+  std::string out = text;
+  if (rest % 1000 != 0) {
+    std::snprintf(text, sizeof text, ".%03d", static_cast<int>(rest % 1000));
+    out += text;
+    while (out.ends_with('0')) out.pop_back();
+  }
+  return out + "Z";
+}
+
+// One info for each metric name.
+using ForcedByName = std::map<std::string, Forced>;
+
+void NoteForced(CallContext& call, const ForcedByName& all, PositionRange at) {
+  for (const auto& [name, forced] : all) {
+    std::string text =
+        "input to histogram_quantile needed to be fixed for monotonicity (see "
+        "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
+    if (!name.empty()) text += " for metric name " + Quoted(name);
+    char difference[32];
+    std::snprintf(difference, sizeof difference, "%.2g", forced.greatest_difference);
+    text += ", from buckets " + FormatG(forced.lowest) + " to " + FormatG(forced.highest) + ", with a max diff of " +
+            difference + ", over " + std::to_string(forced.count) + " samples from " + Rfc3339(forced.first) + " to " +
+            Rfc3339(forced.last);
+    call.annotations().Info(text, at);
+  }
 }
 
 core::Result<Value> HistogramQuantile(CallContext& call) {
@@ -194,12 +238,16 @@ core::Result<Value> HistogramQuantile(CallContext& call) {
   if (!vector) return core::Fail(vector.error());
   for (const double value : *q) WarnOfBadQuantile(call.annotations(), value, call.arg_pos(0));
   const PositionRange at = call.arg_pos(1);
-  return OverHistograms(call, *vector, at, [&](Buckets& buckets, std::size_t step, const HistogramRows& histogram) {
-    Forced forced;
-    const double value = QuantileOf((*q)[step], buckets, forced);
-    if (forced.any) NoteForced(call, histogram, at);
-    return value;
-  });
+  ForcedByName all;
+  auto result =
+      OverHistograms(call, *vector, at, [&](Buckets& buckets, std::size_t step, const HistogramRows& histogram) {
+        Forced forced;
+        const double value = QuantileOf((*q)[step], buckets, forced);
+        if (forced.count > 0) all[histogram.metric_name].Add(forced, call.steps().At(step));
+        return value;
+      });
+  NoteForced(call, all, at);
+  return result;
 }
 
 core::Result<Value> HistogramQuantiles(CallContext& call) {
@@ -209,6 +257,7 @@ core::Result<Value> HistogramQuantiles(CallContext& call) {
   if (label.empty() || !core::IsValidUtf8(label))
     return core::Fail(core::ErrorCode::kInvalid, "invalid label name in histogram_quantiles(): " + label);
   VectorValue out(vector->steps);
+  ForcedByName all;
   for (std::size_t arg = 2; arg < call.size(); ++arg) {
     const auto q = call.EvalScalar(arg);
     if (!q) return core::Fail(q.error());
@@ -217,7 +266,7 @@ core::Result<Value> HistogramQuantiles(CallContext& call) {
                                [&](Buckets& buckets, std::size_t step, const HistogramRows& histogram) {
                                  Forced forced;
                                  const double value = QuantileOf((*q)[step], buckets, forced);
-                                 if (forced.any) NoteForced(call, histogram, call.arg_pos(0));
+                                 if (forced.count > 0) all[histogram.metric_name].Add(forced, call.steps().At(step));
                                  return value;
                                });
     if (!rows) return core::Fail(rows.error());
@@ -228,6 +277,7 @@ core::Result<Value> HistogramQuantiles(CallContext& call) {
       std::copy_n(rows->vector.row(i), vector->steps, row);
     }
   }
+  NoteForced(call, all, call.arg_pos(0));
   return call.MergedByLabels(std::move(out));
 }
 

@@ -61,7 +61,7 @@ double Variance(Window window, Params) {
 double Deviation(Window window, Params params) { return std::sqrt(Variance(window, params)); }
 
 double QuantileOverTime(Window window, Params params) {
-  WarnOfBadQuantile(window.notes->annotations, params[0], window.notes->call.args[0]->pos);
+  WarnOfBadQuantile(window.notes->annotations, params[0], Unwrap(*window.notes->call.args[0]).pos);
   std::vector<double> values(window.values.begin(), window.values.end());
   return Quantile(params[0], values);
 }

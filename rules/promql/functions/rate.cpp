@@ -41,13 +41,15 @@ double Extrapolated(Window window, bool counter, bool per_second) {
 void NoteIfNoCounter(Window window) {
   CallNotes& notes = *window.notes;
   const std::string_view name = notes.metric_name;
-  if (notes.noted_not_counter || name.empty()) return;
+  if (notes.noted_not_counter || name.empty() || window.size() < 2) return;
   for (const std::string_view suffix : {"_total", "_sum", "_count", "_bucket"})
     if (name.ends_with(suffix)) return;
   notes.noted_not_counter = true;
+  // Prometheus turns a subquery into a range without a place: (1:1).
+  const Expr& matrix = Unwrap(notes.matrix_arg);
   notes.annotations.Info(
       "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: " + Quoted(name),
-      notes.matrix_arg.pos);
+      matrix.kind == Expr::Kind::kSubquery ? PositionRange{} : matrix.pos);
 }
 
 double Rate(Window window, Params) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "rules/promql/evaluator.h"
 #include "rules/promql/functions/call_context.h"
 #include "rules/promql/functions/function_list.h"
 #include "rules/promql/natural_less.h"
@@ -27,17 +28,26 @@ Value Reordered(VectorValue vector, Less less) {
   return value;
 }
 
+// Over several steps order means nothing; a constant is sorted once, before it is spread over the steps.
+bool OverSteps(CallContext& call) {
+  const bool over_steps = call.steps().count > 1 || call.query_end() != call.query_start();
+  if (!over_steps || call.evaluator().IsStepInvariant(call.call())) return false;
+  call.annotations().Warn("sort is ineffective for range queries since results are always ordered by labels",
+                          call.call().pos);
+  return true;
+}
+
+Value Unsorted(VectorValue vector) {
+  Value value;
+  value.type = ValueType::kVector;
+  value.vector = std::move(vector);
+  return value;
+}
+
 core::Result<Value> SortByValue(CallContext& call, bool descending) {
   auto vector = call.EvalVector(0);
   if (!vector) return core::Fail(vector.error());
-  if (call.is_range_query() || call.steps().count > 1) {
-    call.annotations().Warn("sort is ineffective for range queries since results are always ordered by labels",
-                            call.call().pos);
-    Value value;
-    value.type = ValueType::kVector;
-    value.vector = std::move(*vector);
-    return value;
-  }
+  if (OverSteps(call) || vector->steps > 1) return Unsorted(std::move(*vector));
   const std::vector<double> values = vector->cells;
   return Reordered(std::move(*vector), [&](std::size_t a, std::size_t b) {
     // NaN last, whichever way.
@@ -52,12 +62,7 @@ core::Result<Value> SortDesc(CallContext& call) { return SortByValue(call, true)
 core::Result<Value> SortByLabels(CallContext& call, bool descending) {
   auto vector = call.EvalVector(0);
   if (!vector) return core::Fail(vector.error());
-  if (call.is_range_query()) {
-    Value value;
-    value.type = ValueType::kVector;
-    value.vector = std::move(*vector);
-    return value;
-  }
+  if (OverSteps(call) || vector->steps > 1) return Unsorted(std::move(*vector));
   std::vector<std::string> names;
   for (std::size_t i = 1; i < call.size(); ++i) names.push_back(call.StringArg(i));
   std::vector<LabelsPtr> labels;
