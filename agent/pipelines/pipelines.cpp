@@ -8,6 +8,7 @@
 #include "agent/pipelines/executors/list.h"
 #include "agent/pipelines/pipelines_impl.h"
 #include "agent/step/protocol.h"
+#include "core/model/labels.h"
 
 namespace pipewarden::agent {
 
@@ -275,6 +276,11 @@ Task<Result<RunId>> Pipelines::Impl::RunNow(RunRequest request) {
     co_return Fail(ErrorCode::kNotFound,
                    "there is no pipeline '" + request.pipeline + "'" + core::DidYouMean(request.pipeline, names));
   }
+  for (const auto& [name, value] : request.env)
+    if (!core::IsValidLabelName(name) || name.starts_with("PIPEWARDEN_") || value.find('\0') != std::string::npos)
+      co_return Fail(ErrorCode::kInvalid, "'" + name +
+                                              "' cannot be set: names of variables are letters, digits and _, and "
+                                              "those with PIPEWARDEN_ are the agent's");
   for (const std::string& step : request.steps)
     if (std::ranges::none_of(find()->config->steps, [&](const StepConfig& config) { return config.name == step; }))
       co_return Fail(ErrorCode::kNotFound, "pipeline '" + request.pipeline + "' has no step '" + step + "'");

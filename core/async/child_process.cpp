@@ -45,11 +45,7 @@ class LoweredDescriptorLimit {
   LoweredDescriptorLimit& operator=(const LoweredDescriptorLimit&) = delete;
 
   void ApplyTo(pid_t child) const {
-    if (lowered_ || original_descriptor_limit == 0) return;
-    rlimit limit{};
-    if (prlimit(child, RLIMIT_NOFILE, nullptr, &limit) != 0) return;
-    limit.rlim_cur = original_descriptor_limit;
-    prlimit(child, RLIMIT_NOFILE, &limit, nullptr);
+    if (!lowered_) RestoreDescriptorLimit(child);
   }
 
  private:
@@ -456,6 +452,13 @@ Result<void> RaiseDescriptorLimit() {
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return Fail(SystemError("raise the descriptor limit", errno));
   if (original_descriptor_limit == 0) original_descriptor_limit = original;
   return {};
+}
+
+void RestoreDescriptorLimit(pid_t child) {
+  rlimit limit{};
+  if (original_descriptor_limit == 0 || prlimit(child, RLIMIT_NOFILE, nullptr, &limit) != 0) return;
+  limit.rlim_cur = original_descriptor_limit;
+  prlimit(child, RLIMIT_NOFILE, &limit, nullptr);
 }
 
 }  // namespace pipewarden::core

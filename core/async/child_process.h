@@ -75,5 +75,7 @@ Task<Result<CommandOutput>> RunCommand(Loop& loop, ProcessSpec spec, Duration ti
 
 // The soft descriptor limit is raised to the hard one for the agent; children get the old one back (see Spawn).
 Result<void> RaiseDescriptorLimit();
+// Puts the old limit back in a child that was started otherwise and has not begun yet.
+void RestoreDescriptorLimit(pid_t child);
 
 }  // namespace pipewarden::core

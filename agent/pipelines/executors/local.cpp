@@ -18,6 +18,7 @@
 
 #include "agent/pipelines/executors/list.h"
 #include "agent/step/protocol.h"
+#include "core/async/child_process.h"
 #include "core/time/duration.h"
 
 namespace pipewarden::agent {
@@ -146,6 +147,7 @@ Result<Holder> Spawn(const std::string& binary, const AttemptSpec& attempt) {
   posix_spawn_file_actions_destroy(&actions);
   if (code != 0) return Fail(SystemError("start " + binary, code));
 
+  core::RestoreDescriptorLimit(holder.pid);  // it waits at the gate: the step gets the limit the agent was given
   holder.is_child = true;
   holder.start_ticks = step::StartTicks(holder.pid);
   holder.pidfd = Descriptor(PidfdOpen(holder.pid));  // our child, not yet waited for: the pid is its own

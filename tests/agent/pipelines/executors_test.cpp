@@ -2,6 +2,7 @@
 #include "agent/pipelines/executors/list.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <sstream>
 
 #include "agent/step/protocol.h"
+#include "core/async/child_process.h"
 #include "core/async/task_group.h"
 
 namespace pipewarden::agent {
@@ -105,6 +107,16 @@ BOOST_AUTO_TEST_CASE(ends_are_told_in_words) {
   AttemptSpec none = Shell("");
   none.argv = {"/no/such/program"};
   BOOST_TEST(Run(none).message == "could not start: run /no/such/program: No such file or directory");
+}
+
+BOOST_AUTO_TEST_CASE(a_step_gets_the_descriptor_limit_that_the_agent_was_given) {
+  rlimit before{};
+  BOOST_REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  BOOST_TEST(core::RaiseDescriptorLimit().has_value());
+  Run(Shell("ulimit -Sn"));
+  const std::string limit = before.rlim_cur == RLIM_INFINITY ? "unlimited" : std::to_string(before.rlim_cur);
+  BOOST_TEST(Output() == limit + "\n");
+  setrlimit(RLIMIT_NOFILE, &before);
 }
 
 BOOST_AUTO_TEST_CASE(one_that_is_not_let_go_never_runs) {

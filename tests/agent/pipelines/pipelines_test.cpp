@@ -349,6 +349,9 @@ BOOST_AUTO_TEST_CASE(by_hand_with_an_environment) {
   BOOST_TEST((second.error().code == core::ErrorCode::kInvalid));
   BOOST_TEST(second.error().message.find("--again") != std::string::npos);
   BOOST_TEST(Await(pipelines->RunNow({.pipeline = "initial", .env = {}, .again = true})).has_value());
+  for (const char* name : {"", "A B", "PIPEWARDEN_SLOT", "A=B"})
+    BOOST_TEST((Await(pipelines->RunNow({.pipeline = "initial", .env = {{name, "x"}}, .again = true})).error().code ==
+                core::ErrorCode::kInvalid));
   const auto unknown = Await(pipelines->RunNow({.pipeline = "intial", .env = {}}));
   BOOST_TEST(unknown.error().message == "there is no pipeline 'intial' (did you mean 'initial'?)");
   const auto no_step = Await(pipelines->RunNow({.pipeline = "initial", .env = {}, .steps = {"z"}, .again = true}));
