@@ -43,8 +43,9 @@ Alert MergeAlerts(const Alert& a, const Alert& b, WallTime now) {
 }
 
 AlertStore::PutResult AlertStore::Put(Alert alert, WallTime now) {
-  AlertPtr& slot = alerts_[alert.Fingerprint()];
   PutResult result;
+  result.fingerprint = alert.Fingerprint();
+  AlertPtr& slot = alerts_[result.fingerprint];
   result.previous = slot;
   if (slot != nullptr) {
     const Alert& old = *slot;

@@ -26,6 +26,7 @@ core::Alert MergeAlerts(const core::Alert& a, const core::Alert& b, core::WallTi
 class AlertStore {
  public:
   struct PutResult {
+    std::uint64_t fingerprint = 0;
     AlertPtr alert;              // as stored
     AlertPtr previous;           // what it replaced, or null
     bool worth_keeping = false;  // more has changed than the end of a refresh: it belongs into the journal

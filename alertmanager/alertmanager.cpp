@@ -175,10 +175,10 @@ void Alertmanager::State::WakeRestored() {
 
 void Alertmanager::State::BeginFlush(std::shared_ptr<Flush> flush) {
   std::vector<std::string> records;
-  for (const AlertPtr& alert : flush->alerts) {
+  for (const auto& [fingerprint, alert] : flush->alerts) {
     if (!alert->ResolvedAt(flush->tick) || !SpokenOfAsFiring(*alert)) continue;
-    if (timed_out.insert(alert->Fingerprint()).second)
-      records.push_back(RecordWriter(kTimedOutRecord).Number(alert->Fingerprint()).Take());
+    if (timed_out.insert(fingerprint).second)
+      records.push_back(RecordWriter(kTimedOutRecord).Number(fingerprint).Take());
   }
   Keep(records);
   notifier.Run(std::move(flush));
@@ -215,7 +215,7 @@ void Alertmanager::State::MaintainPiece(std::size_t& cursor) {
     }
     ++resolved;
     if (alert->ends_at + kKeepResolved > now) return;
-    inhibitor.Erase(*alert);
+    inhibitor.Erase(fingerprint, *alert);
     if (alert.use_count() == 1) old.push_back(fingerprint);
   });
   std::vector<std::string> records;
@@ -254,9 +254,9 @@ void Alertmanager::Apply(Config config) {
   if (std::exchange(s.restored, false)) s.WakeRestored();
   s.inhibitor.Apply(shared);
   s.dispatcher.Apply(s.tree);
-  s.store.ForEach([&](std::uint64_t, const AlertPtr& alert) {
-    s.inhibitor.Update(alert);
-    s.dispatcher.Insert(alert);
+  s.store.ForEach([&](std::uint64_t fingerprint, const AlertPtr& alert) {
+    s.inhibitor.Update(fingerprint, alert);
+    s.dispatcher.Insert(fingerprint, alert);
   });
   if (first) s.tasks.Spawn("alertmanager maintenance", s.Maintain());
 }
@@ -272,7 +272,7 @@ Result<void> Alertmanager::Put(std::vector<Alert> alerts) {
   const core::Duration resolve_timeout = config().resolve_timeout;
   std::vector<std::string> records;
   std::string refused;
-  std::vector<AlertPtr> taken;
+  std::vector<std::pair<std::uint64_t, AlertPtr>> taken;
   for (Alert& alert : alerts) {
     Result<Alert> normal = NormalizeAlert(std::move(alert), now, resolve_timeout);
     if (!normal) {
@@ -282,15 +282,15 @@ Result<void> Alertmanager::Put(std::vector<Alert> alerts) {
     }
     s.metrics.Received(normal->ResolvedAt(now));
     const AlertStore::PutResult put = s.store.Put(std::move(*normal), now);
-    s.timed_out.erase(put.alert->Fingerprint());
+    s.timed_out.erase(put.fingerprint);
     if (put.worth_keeping) records.push_back(AlertRecord(kAlertRecord, *put.alert));
-    taken.push_back(put.alert);
+    taken.emplace_back(put.fingerprint, put.alert);
   }
   s.Keep(records);
   if (s.tree != nullptr) {
-    for (const AlertPtr& alert : taken) {
-      s.inhibitor.Update(alert);
-      s.dispatcher.Insert(alert);
+    for (const auto& [fingerprint, alert] : taken) {
+      s.inhibitor.Update(fingerprint, alert);
+      s.dispatcher.Insert(fingerprint, alert);
     }
   }
   if (!refused.empty()) return core::Fail(core::ErrorCode::kInvalid, refused);
@@ -301,9 +301,10 @@ std::vector<AlertView> Alertmanager::Alerts() const {
   const State& s = *state_;
   const WallTime now = s.loop.clock().Now();
   std::vector<AlertView> views;
-  s.store.ForEach([&](std::uint64_t, const AlertPtr& alert) {
+  s.store.ForEach([&](std::uint64_t fingerprint, const AlertPtr& alert) {
     if (alert->ResolvedAt(now)) return;
     AlertView view;
+    view.fingerprint = fingerprint;
     view.alert = alert;
     view.silenced_by = s.silences.SilencedBy(alert->labels, now);
     view.inhibited_by = s.inhibitor.InhibitedBy(alert->labels, now);
@@ -321,7 +322,7 @@ std::vector<AlertView> Alertmanager::Alerts() const {
       view.state = AlertState::kSuppressed;
     views.push_back(std::move(view));
   });
-  std::ranges::sort(views, {}, [](const AlertView& view) { return view.alert->Fingerprint(); });
+  std::ranges::sort(views, {}, &AlertView::fingerprint);
   return views;
 }
 

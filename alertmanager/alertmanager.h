@@ -32,6 +32,7 @@ std::string_view AlertStateText(AlertState state);  // unprocessed active suppre
 
 // An alert that has not resolved, with what keeps it quiet.
 struct AlertView {
+  std::uint64_t fingerprint = 0;
   AlertPtr alert;
   AlertState state = AlertState::kActive;
   std::vector<std::string> silenced_by;     // ids of silences

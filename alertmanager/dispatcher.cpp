@@ -10,8 +10,8 @@ using namespace std::chrono_literals;
 // An empty group is remembered for so long (Alertmanager's maintenance), so that an alert that flaps keeps its rhythm.
 constexpr core::Duration kKeepEmpty = 30s;
 constexpr core::Duration kMinDeadline = 10s;
-// Groups flushed in one turn of the loop, at most.
-constexpr int kGroupsPerTurn = 32;
+// For how long groups are flushed in one turn of the loop (real time: a jumping clock stands still meanwhile).
+constexpr auto kTurn = 1ms;
 
 bool SameRoute(const Route& a, const Route& b) {
   return a.id == b.id && a.key == b.key && a.config->receiver == b.config->receiver &&
@@ -53,8 +53,8 @@ void Dispatcher::Apply(std::shared_ptr<const RouteTree> tree) {
   }
 }
 
-void Dispatcher::Insert(const AlertPtr& alert) {
-  for (const Route* route : tree_->Match(alert->labels)) InsertInto(*route, alert);
+void Dispatcher::Insert(std::uint64_t fingerprint, const AlertPtr& alert) {
+  for (const Route* route : tree_->Match(alert->labels)) InsertInto(*route, fingerprint, alert);
 }
 
 std::shared_ptr<Group> Dispatcher::MakeGroup(const Route& route, const core::Labels& labels) {
@@ -68,7 +68,7 @@ std::shared_ptr<Group> Dispatcher::MakeGroup(const Route& route, const core::Lab
   return group;
 }
 
-void Dispatcher::InsertInto(const Route& route, const AlertPtr& alert) {
+void Dispatcher::InsertInto(const Route& route, std::uint64_t fingerprint, const AlertPtr& alert) {
   GroupId id{&route, route.GroupLabels(alert->labels)};
   auto at = groups_.find(id);
   if (at == groups_.end()) {
@@ -76,7 +76,7 @@ void Dispatcher::InsertInto(const Route& route, const AlertPtr& alert) {
     at = groups_.emplace(std::move(id), std::move(group)).first;
   }
   const std::shared_ptr<Group>& group = at->second;
-  group->alerts[alert->Fingerprint()] = alert;
+  group->alerts[fingerprint] = alert;
   if (!group->has_flushed && alert->starts_at + route.config->group_wait < loop_.clock().Now())
     group->due = std::min(group->due, loop_.clock().Monotonic());
   if (group->wake != group->due) Schedule(group, group->due);
@@ -106,14 +106,14 @@ void Dispatcher::Arm() {
 core::Task<void> Dispatcher::Run(core::MonoTime due) {
   co_await loop_.SleepUntil(due);
   running_ = true;
-  int left = kGroupsPerTurn;
+  auto turn = std::chrono::steady_clock::now();
   while (!stopped_ && !timers_.empty() && timers_.begin()->first.first <= loop_.clock().Monotonic()) {
     const std::shared_ptr<Group> group = timers_.begin()->second;
     Unschedule(*group);
     Tick(group);
-    if (--left == 0) {
-      left = kGroupsPerTurn;
+    if (std::chrono::steady_clock::now() - turn > kTurn) {
       co_await loop_.Sleep(core::Duration::zero());
+      turn = std::chrono::steady_clock::now();
     }
   }
   running_ = false;
@@ -146,8 +146,10 @@ void Dispatcher::StartFlush(const std::shared_ptr<Group>& group) {
   flush->route = group->route;
   flush->tick = loop_.clock().Now();
   flush->deadline = loop_.clock().Monotonic() + std::max(group->route->config->group_interval, kMinDeadline);
-  for (const auto& [fingerprint, alert] : group->alerts) flush->alerts.push_back(alert);
-  std::ranges::sort(flush->alerts, [](const AlertPtr& a, const AlertPtr& b) { return AlertBefore(*a, *b); });
+  flush->alerts.reserve(group->alerts.size());
+  for (const auto& [fingerprint, alert] : group->alerts) flush->alerts.push_back({fingerprint, alert});
+  std::ranges::sort(flush->alerts,
+                    [](const Flush::Item& a, const Flush::Item& b) { return AlertBefore(*a.alert, *b.alert); });
   group->flushing = true;
   flush_(std::move(flush));
 }
@@ -156,9 +158,9 @@ void Dispatcher::Done(const Flush& flush) {
   Group& group = *flush.group;
   group.flushing = false;
   if (!flush.failed) {
-    for (const AlertPtr& alert : flush.alerts) {
+    for (const auto& [fingerprint, alert] : flush.alerts) {
       if (!alert->ResolvedAt(flush.tick)) continue;
-      const auto at = group.alerts.find(alert->Fingerprint());
+      const auto at = group.alerts.find(fingerprint);
       if (at != group.alerts.end() && at->second->updated_at == alert->updated_at) group.alerts.erase(at);
     }
   }

@@ -45,7 +45,11 @@ struct Flush {
   std::shared_ptr<Group> group;
   std::shared_ptr<const RouteTree> tree;  // of the time of the flush
   const Route* route = nullptr;
-  std::vector<AlertPtr> alerts;  // resolved ones are those with an end at or before `tick`
+  struct Item {
+    std::uint64_t fingerprint;
+    AlertPtr alert;
+  };
+  std::vector<Item> alerts;  // in Alertmanager's order; resolved ones are those with an end at or before `tick`
   core::WallTime tick{};
   core::MonoTime deadline{};
   int open = 0;  // integrations that have not ended yet
@@ -59,7 +63,7 @@ class Dispatcher {
 
   // A new route tree: groups whose route has not changed keep their rhythm; the caller inserts all alerts again.
   void Apply(std::shared_ptr<const RouteTree> tree);
-  void Insert(const AlertPtr& alert);
+  void Insert(std::uint64_t fingerprint, const AlertPtr& alert);
   // The flush has ended. Where all went well, its resolved alerts leave the group unless they were updated meanwhile.
   void Done(const Flush& flush);
   void Stop() { stopped_ = true; }
@@ -81,7 +85,7 @@ class Dispatcher {
   };
   using Groups = std::unordered_map<GroupId, std::shared_ptr<Group>, GroupIdHash>;
 
-  void InsertInto(const Route& route, const AlertPtr& alert);
+  void InsertInto(const Route& route, std::uint64_t fingerprint, const AlertPtr& alert);
   std::shared_ptr<Group> MakeGroup(const Route& route, const core::Labels& labels);
   void Schedule(const std::shared_ptr<Group>& group, core::MonoTime wake);
   void Unschedule(Group& group);

@@ -17,19 +17,19 @@ void Inhibitor::Apply(std::shared_ptr<const Config> config) {
   for (const InhibitRuleConfig& rule : config_->inhibit_rules) rules_.push_back({&rule, {}});
 }
 
-void Inhibitor::Update(const AlertPtr& alert) {
+void Inhibitor::Update(std::uint64_t fingerprint, const AlertPtr& alert) {
   for (Rule& rule : rules_) {
     if (!MatchesAll(rule.config->source, alert->labels)) continue;
-    rule.sources[EqualKey(*rule.config, alert->labels)][alert->Fingerprint()] = {
-        alert, MatchesAll(rule.config->target, alert->labels)};
+    rule.sources[EqualKey(*rule.config, alert->labels)][fingerprint] = {alert,
+                                                                        MatchesAll(rule.config->target, alert->labels)};
   }
 }
 
-void Inhibitor::Erase(const core::Alert& alert) {
+void Inhibitor::Erase(std::uint64_t fingerprint, const core::Alert& alert) {
   for (Rule& rule : rules_) {
     const auto sources = rule.sources.find(EqualKey(*rule.config, alert.labels));
     if (sources == rule.sources.end()) continue;
-    sources->second.erase(alert.Fingerprint());
+    sources->second.erase(fingerprint);
     if (sources->second.empty()) rule.sources.erase(sources);
   }
 }

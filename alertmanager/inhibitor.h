@@ -20,8 +20,8 @@ class Inhibitor {
  public:
   // Forgets all sources: the caller tells every alert again.
   void Apply(std::shared_ptr<const Config> config);
-  void Update(const AlertPtr& alert);
-  void Erase(const core::Alert& alert);
+  void Update(std::uint64_t fingerprint, const AlertPtr& alert);
+  void Erase(std::uint64_t fingerprint, const core::Alert& alert);
 
   // The fingerprints of the sources that inhibit these labels at this time; empty where none does. `first_only` stops
   // at the first.

@@ -51,28 +51,28 @@ bool Notifier::MutedByTime(const Flush& flush, std::size_t alerts) {
   return false;
 }
 
-std::vector<AlertPtr> Notifier::Filter(const Flush& flush) {
-  std::vector<AlertPtr> kept;
-  for (const AlertPtr& alert : flush.alerts)
-    if (parts_.inhibitor.InhibitedBy(alert->labels, flush.tick, true).empty()) kept.push_back(alert);
+std::vector<Flush::Item> Notifier::Filter(const Flush& flush) {
+  std::vector<Flush::Item> kept;
+  for (const Flush::Item& item : flush.alerts)
+    if (parts_.inhibitor.InhibitedBy(item.alert->labels, flush.tick, true).empty()) kept.push_back(item);
   parts_.metrics.Suppressed("inhibition", flush.alerts.size() - kept.size());
   if (kept.empty()) return kept;
   if (MutedByTime(flush, kept.size())) return {};
-  const std::size_t silenced = std::erase_if(kept, [&](const AlertPtr& alert) {
-    return !parts_.silences.SilencedBy(alert->labels, flush.tick, true).empty();
+  const std::size_t silenced = std::erase_if(kept, [&](const Flush::Item& item) {
+    return !parts_.silences.SilencedBy(item.alert->labels, flush.tick, true).empty();
   });
   parts_.metrics.Suppressed("silence", silenced);
   return kept;
 }
 
-std::shared_ptr<const Notification> Notifier::Build(const Flush& flush, const std::vector<AlertPtr>& alerts) const {
+std::shared_ptr<const Notification> Notifier::Build(const Flush& flush, const std::vector<Flush::Item>& alerts) const {
   auto notification = std::make_shared<Notification>();
   notification->receiver = flush.route->receiver->name;
   notification->group_key = flush.group->key;
   notification->group_labels = flush.group->labels;
   notification->external_url = parts_.external_url;
   notification->now = flush.tick;
-  for (const AlertPtr& alert : alerts) {
+  for (const auto& [fingerprint, alert] : alerts) {
     notification->alerts.push_back(*alert);
     // What fires at the tick stays firing, however long the delivery takes.
     if (!alert->ResolvedAt(flush.tick)) notification->alerts.back().ends_at = {};
@@ -89,13 +89,13 @@ bool Notifier::Wanted(const Delivery& delivery, bool send_resolved) const {
 
 void Notifier::Run(std::shared_ptr<Flush> flush) {
   flush->open = 1;  // this function's own part, so that the flush does not end before all have started
-  const std::vector<AlertPtr> alerts = Filter(*flush);
+  const std::vector<Flush::Item> alerts = Filter(*flush);
   if (alerts.empty()) return End(flush, true);
 
   Delivery base;
   base.flush = flush;
-  for (const AlertPtr& alert : alerts)
-    (alert->ResolvedAt(flush->tick) ? base.resolved : base.firing).push_back(alert->Fingerprint());
+  for (const auto& [fingerprint, alert] : alerts)
+    (alert->ResolvedAt(flush->tick) ? base.resolved : base.firing).push_back(fingerprint);
   std::ranges::sort(base.firing);
   std::ranges::sort(base.resolved);
   const ReceiverConfig& receiver = *flush->route->receiver;

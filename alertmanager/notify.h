@@ -58,9 +58,9 @@ class Notifier {
     std::vector<std::uint64_t> firing, resolved;
   };
 
-  std::vector<AlertPtr> Filter(const Flush& flush);
+  std::vector<Flush::Item> Filter(const Flush& flush);
   bool MutedByTime(const Flush& flush, std::size_t alerts);
-  std::shared_ptr<const Notification> Build(const Flush& flush, const std::vector<AlertPtr>& alerts) const;
+  std::shared_ptr<const Notification> Build(const Flush& flush, const std::vector<Flush::Item>& alerts) const;
   bool Wanted(const Delivery& delivery, bool send_resolved) const;
   void TellInbox(Delivery delivery);
   core::Task<void> Deliver(std::shared_ptr<Delivery> delivery);
