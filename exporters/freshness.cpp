@@ -49,7 +49,7 @@ struct FreshnessRunner::Entry {
 
 FreshnessRunner::FreshnessRunner(core::Loop& loop, core::Logger logger,
                                  const std::shared_ptr<prometheus::Registry>& registry)
-    : loop_(loop), logger_(std::move(logger)), group_(loop) {
+    : loop_(loop), logger_(std::move(logger)), registry_(registry), group_(loop) {
   auto& checks = prometheus::BuildCounter()
                      .Name("pipewarden_freshness_checks_total")
                      .Help("Looks at data for its freshness, by result (success, failure).")

@@ -119,6 +119,7 @@ class FreshnessRunner final : public core::SampleSource {
 
   core::Loop& loop_;
   core::Logger logger_;
+  std::shared_ptr<prometheus::Registry> registry_;  // the counters live in it
   prometheus::Counter* checks_;
   prometheus::Counter* failures_;
   core::TaskGroup group_;

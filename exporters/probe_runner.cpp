@@ -58,8 +58,9 @@ struct ProbeRunner::Published {
 };
 
 struct ProbeRunner::Counters {
-  explicit Counters(prometheus::Registry& registry)
-      : runs(prometheus::BuildCounter()
+  explicit Counters(std::shared_ptr<prometheus::Registry> owner, prometheus::Registry& registry)
+      : registry_kept(std::move(owner)),
+        runs(prometheus::BuildCounter()
                  .Name("pipewarden_probe_runs_total")
                  .Help("Runs of probes, by kind and result (success, failure).")
                  .Register(registry)),
@@ -73,6 +74,7 @@ struct ProbeRunner::Counters {
                     .Help("Series not exported because the probe was beyond its max_series, or gave one twice.")
                     .Register(registry)
                     .Add({})) {}
+  std::shared_ptr<prometheus::Registry> registry_kept;  // the counters live in it
   prometheus::Family<prometheus::Counter>& runs;
   prometheus::Counter& skipped;
   prometheus::Counter& dropped;
@@ -83,7 +85,7 @@ ProbeRunner::ProbeRunner(core::Loop& loop, core::HttpClient& http, core::Logger 
     : loop_(loop),
       http_(http),
       logger_(std::move(logger)),
-      counters_(std::make_unique<Counters>(*registry)),
+      counters_(std::make_unique<Counters>(registry, *registry)),
       group_(loop) {
   const auto add = [this](std::span<const ProbeMetric> metrics) {
     for (const ProbeMetric& metric : metrics)
