@@ -1,0 +1,297 @@
+#include "agent/config.h"
+
+#include <glob.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+
+namespace pipewarden::agent {
+namespace {
+
+using core::ConfigErrors;
+using core::Option;
+using core::Options;
+using core::OptionType;
+using core::YamlNode;
+
+constexpr Option kRootOptions[] = {
+    {.name = "include", .type = OptionType::kStringList,
+     .help = "More files (globs, relative to this file) whose sections are added to this file's."},
+    {.name = "global", .type = OptionType::kNode, .help = "What holds for everything."},
+    {.name = "storage", .type = OptionType::kNode, .help = "Where and how much is kept."},
+    {.name = "components", .type = OptionType::kNode, .help = "What there is, and what stands on what."},
+    {.name = "probes", .type = OptionType::kNode, .help = "What is watched."},
+    {.name = "logs", .type = OptionType::kNode, .help = "Log files whose lines become metrics."},
+    {.name = "freshness", .type = OptionType::kNode, .help = "Data that must not grow old."},
+    {.name = "host", .type = OptionType::kNode, .help = "Metrics of the machine itself, under node_exporter's names."},
+    {.name = "pipelines", .type = OptionType::kNode, .help = "What is run, and when."},
+    {.name = "rule_files", .type = OptionType::kStringList, .help = "Prometheus rule files (globs, relative to this file)."},
+    {.name = "rule_packs", .type = OptionType::kStringList, .help = "Rules that come with the agent, by name."},
+    {.name = "alerting", .type = OptionType::kNode, .help = "Who is told."},
+};
+
+constexpr Option kGlobalOptions[] = {
+    {.name = "evaluation_interval", .type = OptionType::kDuration, .default_text = "15s", .min = 1, .max = 86400,
+     .help = "The tick: all sources are sampled and all rule groups without an interval of their own are judged at it."},
+    {.name = "timezone", .type = OptionType::kTimeZone, .default_text = "UTC",
+     .help = "Zone of schedules and calendars that name none."},
+    {.name = "external_labels", .type = OptionType::kStringMap, .help = "Labels added to every alert that leaves the agent."},
+};
+
+constexpr Option kStorageOptions[] = {
+    {.name = "path", .type = OptionType::kString,
+     .help = "Folder of everything the agent keeps; `--storage.path` goes first; without either ./data."},
+    {.name = "retention_time", .type = OptionType::kDuration, .default_text = "15d", .min = 7200,
+     .help = "Samples older than this are removed."},
+    {.name = "retention_bytes", .type = OptionType::kBytes, .default_text = "512MB", .min = 1 << 20,
+     .help = "Samples on disk beyond this size are removed, oldest first."},
+    {.name = "max_series", .type = OptionType::kInt, .default_text = "100000", .min = 1000,
+     .help = "New series beyond this number are dropped and counted; those that are there go on."},
+};
+
+constexpr Option kComponentOptions[] = {
+    {.name = "layer", .type = OptionType::kString, .help = "Layer that it belongs to, for people and pages."},
+    {.name = "depends_on", .type = OptionType::kStringList, .help = "Components that it stands on."},
+};
+
+constexpr Option kAlertingOptions[] = {
+    {.name = "config_file", .type = OptionType::kPath,
+     .help = "An alertmanager.yml. Without it one route leads to the built-in inbox alone."},
+    {.name = "inbox", .type = OptionType::kBool, .default_text = "true",
+     .help = "Keep every notification of every route for the page and the command line too."},
+};
+
+// One file of the configuration: its tree stays alive while its sections are read.
+struct File {
+  std::string path;
+  YamlNode root;
+  Options options;
+};
+
+std::string Folder(const std::string& file) {
+  const std::filesystem::path parent = std::filesystem::path(file).parent_path();
+  return parent.empty() ? "." : parent.string();
+}
+
+std::string Resolve(const std::string& path, const std::string& file) {
+  return std::filesystem::path(path).is_absolute() ? path : (std::filesystem::path(Folder(file)) / path).lexically_normal();
+}
+
+// The files a pattern names, sorted; a plain name is given as it is, so that its absence shows when it is read.
+std::vector<std::string> Expand(const std::string& pattern) {
+  if (pattern.find_first_of("*?[") == std::string::npos) return {pattern};
+  glob_t found{};
+  std::vector<std::string> paths;
+  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
+    for (std::size_t i = 0; i < found.gl_pathc; ++i) paths.emplace_back(found.gl_pathv[i]);
+  ::globfree(&found);
+  return paths;
+}
+
+class Loader {
+ public:
+  explicit Loader(ConfigErrors& errors) : errors_(errors) {}
+
+  std::shared_ptr<const Config> Load(const std::string& path) {
+    config_->file = path;
+    ReadFile(path, 0);
+    if (files_.empty()) return config_;
+    ReadGlobal();
+    ReadStorage();
+    ReadComponents();
+    Collect("probes", config_->probes, exporters::ReadProbes);
+    Collect("logs", config_->logs, exporters::ReadLogs);
+    Collect("freshness", config_->freshness, exporters::ReadFreshness);
+    ReadPipelineSections();
+    config_->host = exporters::ReadHost(Only("host"), errors_);
+    ReadRules();
+    ReadAlerting();
+    CheckReferences();
+    return config_;
+  }
+
+ private:
+  static constexpr int kMaxIncludeDepth = 10;
+
+  void ReadFile(const std::string& path, int depth) {
+    if (!seen_.insert(std::filesystem::absolute(path).lexically_normal()).second) return;
+    auto root = core::ReadYamlFile(path, errors_);
+    config_->files.push_back(path);
+    if (!root) return;
+    files_.push_back(std::make_unique<File>(path, std::move(*root), Options()));
+    File& file = *files_.back();
+    core::ExpandEnvironment(file.root, errors_);
+    file.options = core::ReadOptions(file.root, kRootOptions, "the configuration", errors_);
+    for (const std::string& pattern : file.options.List("include")) {
+      if (depth == kMaxIncludeDepth) {
+        errors_.Add(file.options.Where("include"), "files include each other more than 10 deep");
+        return;
+      }
+      const auto included = Expand(Resolve(pattern, path));
+      if (included.empty()) Warn(file.options.Where("include"), "no file matches '" + pattern + "'");
+      for (const std::string& more : included) ReadFile(more, depth + 1);
+    }
+  }
+
+  void Warn(const core::Location& where, const std::string& message) {
+    config_->warnings.push_back(where.ToString() + ": " + message);
+  }
+
+  // A section that may stand in one file only; a null node where it stands in none.
+  const YamlNode& Only(std::string_view name) {
+    static const YamlNode kNothing;
+    const YamlNode* only = nullptr;
+    for (const auto& file : files_) {
+      const YamlNode* node = file->options.Node(name);
+      if (node == nullptr) continue;
+      if (only != nullptr)
+        errors_.Add(node->where(), "section '" + std::string(name) + "' stands already in " + only->where().ToString() +
+                                       " (keep one of them)");
+      else
+        only = node;
+    }
+    return only == nullptr ? kNothing : *only;
+  }
+
+  // Reads a section of every file and refuses names that two of them use.
+  template <class T>
+  void Collect(std::string_view section, std::vector<T>& all,
+               std::vector<T> (*read)(const YamlNode&, ConfigErrors&)) {
+    for (const auto& file : files_) {
+      const YamlNode* node = file->options.Node(section);
+      if (node == nullptr || node->IsNull()) continue;
+      std::vector<T> some = read(*node, errors_);
+      std::ranges::move(some, std::back_inserter(all));
+    }
+    RefuseDoubles(section, all);
+  }
+
+  template <class T>
+  void RefuseDoubles(std::string_view section, const std::vector<T>& all) {
+    std::map<std::string, core::Location> first;
+    for (const T& item : all) {
+      const auto [at, fresh] = first.emplace(item.name, item.where);
+      if (!fresh && at->second.file != item.where.file)  // within one file the section's reader has told
+        errors_.Add(item.where, "the name '" + item.name + "' in " + std::string(section) + " is taken at " +
+                                    at->second.ToString() + " (rename one of them)");
+    }
+  }
+
+  void ReadGlobal() {
+    const Options options = core::ReadOptions(Only("global"), kGlobalOptions, "global", errors_);
+    config_->global.evaluation_interval = options.Duration("evaluation_interval");
+    config_->global.timezone = options.Text("timezone");
+    for (const auto& [name, value] : options.Map("external_labels")) {
+      if (!core::IsValidLabelName(name))
+        errors_.Add(options.Where("external_labels"), "'" + name + "' is no label name ([a-zA-Z_][a-zA-Z0-9_]*)");
+      config_->global.external_labels.Set(name, value);
+    }
+  }
+
+  void ReadStorage() {
+    const Options options = core::ReadOptions(Only("storage"), kStorageOptions, "storage", errors_);
+    config_->storage = {.path = options.Text("path"),
+                        .retention_time = options.Duration("retention_time"),
+                        .retention_bytes = options.Bytes("retention_bytes"),
+                        .max_series = options.Int("max_series")};
+  }
+
+  void ReadComponents() {
+    std::vector<core::Component> components;
+    std::map<std::string, core::Location> places;
+    for (const auto& file : files_) {
+      const YamlNode* section = file->options.Node("components");
+      if (section == nullptr || section->IsNull()) continue;
+      if (!section->IsMap()) {
+        errors_.Add(section->where(), "components must be a map of names, and is " + std::string(section->KindName()));
+        continue;
+      }
+      for (const YamlNode::Entry& entry : section->entries()) {
+        const Options options =
+            core::ReadOptions(entry.value, kComponentOptions, "component '" + entry.key + "'", errors_);
+        const auto [at, fresh] = places.emplace(entry.key, entry.key_where);
+        if (!fresh)
+          errors_.Add(entry.key_where, "component '" + entry.key + "' stands already at " + at->second.ToString());
+        components.push_back({entry.key, options.Text("layer"), options.List("depends_on")});
+      }
+    }
+    core::ComponentGraph::Problems problems;
+    config_->components = core::ComponentGraph(std::move(components), problems);
+    for (const auto& [name, problem] : problems) errors_.Add(places[name], "component '" + name + "': " + problem);
+  }
+
+  void ReadPipelineSections() {
+    Collect("pipelines", config_->pipelines, ReadPipelines);
+    for (PipelineConfig& pipeline : config_->pipelines)
+      if (pipeline.timezone.empty()) pipeline.timezone = config_->global.timezone;
+  }
+
+  void ReadRules() {
+    std::set<std::string> read;
+    for (const auto& file : files_) {
+      for (const std::string& pattern : file->options.List("rule_files")) {
+        const auto paths = Expand(Resolve(pattern, file->path));
+        if (paths.empty()) Warn(file->options.Where("rule_files"), "no rule file matches '" + pattern + "'");
+        for (const std::string& path : paths) {
+          if (!read.insert(path).second) continue;
+          config_->files.push_back(path);
+          config_->rule_files.push_back(rules::ReadRuleFile(path, errors_));
+        }
+      }
+      for (const std::string& name : file->options.List("rule_packs")) {
+        if (!read.insert("pack:" + name).second) continue;
+        auto pack = rules::ReadRulePack(name);
+        if (pack)
+          config_->rule_files.push_back(std::move(*pack));
+        else
+          errors_.Add(file->options.Where("rule_packs"), pack.error().message);
+      }
+    }
+  }
+
+  void ReadAlerting() {
+    const Options options = core::ReadOptions(Only("alerting"), kAlertingOptions, "alerting", errors_);
+    config_->alerting.config_file = options.Text("config_file");
+    if (config_->alerting.config_file.empty()) {
+      config_->alerting.routing = alertmanager::InboxOnlyConfig();
+      return;
+    }
+    config_->files.push_back(config_->alerting.config_file);
+    config_->alerting.routing = alertmanager::ReadConfig(config_->alerting.config_file, errors_);
+  }
+
+  // What one section says of another must be there.
+  void CheckReferences() {
+    std::vector<std::string_view> components;
+    for (const core::Component& component : config_->components.InOrder()) components.push_back(component.name);
+    const auto known = [&](const std::string& name, const core::Location& where, const std::string& what) {
+      if (components.empty() || name.empty() || config_->components.Find(name) != nullptr) return;
+      errors_.Add(where, what + " names component '" + name + "', which is not under components" +
+                             core::DidYouMean(name, components));
+    };
+    for (const auto& probe : config_->probes) known(probe.component, probe.where, "probe '" + probe.name + "'");
+  }
+
+  ConfigErrors& errors_;
+  std::shared_ptr<Config> config_ = std::make_shared<Config>();
+  std::vector<std::unique_ptr<File>> files_;
+  std::set<std::string> seen_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Config> LoadConfig(const std::string& path, ConfigErrors& errors) {
+  return Loader(errors).Load(path);
+}
+
+std::vector<SectionReference> ConfigSections() {
+  return {{"the top level", "The sections of the file.", kRootOptions},
+          {"global", "What holds for everything.", kGlobalOptions},
+          {"storage", "Where and how much is kept.", kStorageOptions},
+          {"components", "For each component, by its name:", kComponentOptions},
+          {"alerting", "Who is told.", kAlertingOptions}};
+}
+
+}  // namespace pipewarden::agent
