@@ -65,7 +65,7 @@ def main():
     files = [f for f in (git("ls-files") if everything else changed()) if (ROOT / f).is_file()]
     code = [f for f in files if f.endswith((".h", ".cpp")) and f.startswith(CODE)]
     shell = [f for f in files if f in ("dev", ".ci/run") or f.endswith(".sh")]
-    well = step("include directions", [sys.executable, "tests/lint/includes.py"])
+    well = step("include directions", [sys.executable, "tests/lint/includes_test.py"])
     if code:
         well &= step(f"clang-format on {len(code)} files", ["clang-format-19", "--dry-run", "-Werror", *code])
         sources = [f for f in code if f.endswith(".cpp") and not f.startswith("tests/")]

@@ -63,7 +63,7 @@ def main():
                     fits = fits and allowed(path, included, MAY_IN_CORE)
                 if not fits:
                     line = text[:match.start()].count("\n") + 1
-                    wrong.append(f"{path}:{line}: must not include {included} (tests/lint/includes.py holds the table)")
+                    wrong.append(f"{path}:{line}: must not include {included} (tests/lint/includes_test.py holds the table)")
     print("\n".join(wrong) if wrong else "include directions: well")
     sys.exit(1 if wrong else 0)
 
