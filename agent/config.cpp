@@ -17,7 +17,8 @@ using core::OptionType;
 using core::YamlNode;
 
 constexpr Option kRootOptions[] = {
-    {.name = "include", .type = OptionType::kStringList,
+    {.name = "include",
+     .type = OptionType::kStringList,
      .help = "More files (globs, relative to this file) whose sections are added to this file's."},
     {.name = "global", .type = OptionType::kNode, .help = "What holds for everything."},
     {.name = "storage", .type = OptionType::kNode, .help = "Where and how much is kept."},
@@ -27,27 +28,48 @@ constexpr Option kRootOptions[] = {
     {.name = "freshness", .type = OptionType::kNode, .help = "Data that must not grow old."},
     {.name = "host", .type = OptionType::kNode, .help = "Metrics of the machine itself, under node_exporter's names."},
     {.name = "pipelines", .type = OptionType::kNode, .help = "What is run, and when."},
-    {.name = "rule_files", .type = OptionType::kStringList, .help = "Prometheus rule files (globs, relative to this file)."},
+    {.name = "rule_files",
+     .type = OptionType::kStringList,
+     .help = "Prometheus rule files (globs, relative to this file)."},
     {.name = "rule_packs", .type = OptionType::kStringList, .help = "Rules that come with the agent, by name."},
     {.name = "alerting", .type = OptionType::kNode, .help = "Who is told."},
 };
 
 constexpr Option kGlobalOptions[] = {
-    {.name = "evaluation_interval", .type = OptionType::kDuration, .default_text = "15s", .min = 1, .max = 86400,
-     .help = "The tick: all sources are sampled and all rule groups without an interval of their own are judged at it."},
-    {.name = "timezone", .type = OptionType::kTimeZone, .default_text = "UTC",
+    {.name = "evaluation_interval",
+     .type = OptionType::kDuration,
+     .default_text = "15s",
+     .min = 1,
+     .max = 86400,
+     .help =
+         "The tick: all sources are sampled and all rule groups without an interval of their own are judged at it."},
+    {.name = "timezone",
+     .type = OptionType::kTimeZone,
+     .default_text = "UTC",
      .help = "Zone of schedules and calendars that name none."},
-    {.name = "external_labels", .type = OptionType::kStringMap, .help = "Labels added to every alert that leaves the agent."},
+    {.name = "external_labels",
+     .type = OptionType::kStringMap,
+     .help = "Labels added to every alert that leaves the agent."},
 };
 
 constexpr Option kStorageOptions[] = {
-    {.name = "path", .type = OptionType::kString,
+    {.name = "path",
+     .type = OptionType::kString,
      .help = "Folder of everything the agent keeps; `--storage.path` goes first; without either ./data."},
-    {.name = "retention_time", .type = OptionType::kDuration, .default_text = "15d", .min = 7200,
+    {.name = "retention_time",
+     .type = OptionType::kDuration,
+     .default_text = "15d",
+     .min = 7200,
      .help = "Samples older than this are removed."},
-    {.name = "retention_bytes", .type = OptionType::kBytes, .default_text = "512MB", .min = 1 << 20,
+    {.name = "retention_bytes",
+     .type = OptionType::kBytes,
+     .default_text = "512MB",
+     .min = 1 << 20,
      .help = "Samples on disk beyond this size are removed, oldest first."},
-    {.name = "max_series", .type = OptionType::kInt, .default_text = "100000", .min = 1000,
+    {.name = "max_series",
+     .type = OptionType::kInt,
+     .default_text = "100000",
+     .min = 1000,
      .help = "New series beyond this number are dropped and counted; those that are there go on."},
 };
 
@@ -57,9 +79,12 @@ constexpr Option kComponentOptions[] = {
 };
 
 constexpr Option kAlertingOptions[] = {
-    {.name = "config_file", .type = OptionType::kPath,
+    {.name = "config_file",
+     .type = OptionType::kPath,
      .help = "An alertmanager.yml. Without it one route leads to the built-in inbox alone."},
-    {.name = "inbox", .type = OptionType::kBool, .default_text = "true",
+    {.name = "inbox",
+     .type = OptionType::kBool,
+     .default_text = "true",
      .help = "Keep every notification of every route for the page and the command line too."},
 };
 
@@ -76,7 +101,8 @@ std::string Folder(const std::string& file) {
 }
 
 std::string Resolve(const std::string& path, const std::string& file) {
-  return std::filesystem::path(path).is_absolute() ? path : (std::filesystem::path(Folder(file)) / path).lexically_normal();
+  if (std::filesystem::path(path).is_absolute()) return path;
+  return (std::filesystem::path(Folder(file)) / path).lexically_normal();
 }
 
 // The files a pattern names, sorted; a plain name is given as it is, so that its absence shows when it is read.
@@ -157,8 +183,7 @@ class Loader {
 
   // Reads a section of every file and refuses names that two of them use.
   template <class T>
-  void Collect(std::string_view section, std::vector<T>& all,
-               std::vector<T> (*read)(const YamlNode&, ConfigErrors&)) {
+  void Collect(std::string_view section, std::vector<T>& all, std::vector<T> (*read)(const YamlNode&, ConfigErrors&)) {
     for (const auto& file : files_) {
       const YamlNode* node = file->options.Node(section);
       if (node == nullptr || node->IsNull()) continue;
@@ -254,12 +279,15 @@ class Loader {
   void ReadAlerting() {
     const Options options = core::ReadOptions(Only("alerting"), kAlertingOptions, "alerting", errors_);
     config_->alerting.config_file = options.Text("config_file");
-    if (config_->alerting.config_file.empty()) {
-      config_->alerting.routing = alertmanager::InboxOnlyConfig();
-      return;
+    alertmanager::Config& routing = config_->alerting.routing;
+    routing = alertmanager::InboxOnlyConfig();
+    if (!config_->alerting.config_file.empty()) {
+      config_->files.push_back(config_->alerting.config_file);
+      if (const auto root = core::ReadYamlFile(config_->alerting.config_file, errors_))
+        routing = alertmanager::ReadAlertmanagerConfig(*root, errors_);
     }
-    config_->files.push_back(config_->alerting.config_file);
-    config_->alerting.routing = alertmanager::ReadConfig(config_->alerting.config_file, errors_);
+    routing.inbox = options.Bool("inbox");
+    for (const std::string& warning : routing.warnings) config_->warnings.push_back(warning);
   }
 
   // What one section says of another must be there.

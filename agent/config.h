@@ -1,5 +1,5 @@
-// The whole configuration: pipewarden.yml with what it includes, its rule files and its alertmanager.yml, read and checked
-// at once. Immutable; a reload reads a new one and takes it only where nothing is wrong with it.
+// The whole configuration: pipewarden.yml with what it includes, its rule files and its alertmanager.yml, read and
+// checked at once. Immutable; a reload reads a new one and takes it only where nothing is wrong with it.
 #pragma once
 
 #include <memory>
@@ -12,9 +12,9 @@
 #include "core/model/component_graph.h"
 #include "core/model/labels.h"
 #include "exporters/freshness.h"
-#include "exporters/host/host_source.h"
+#include "exporters/host_source.h"
 #include "exporters/logs/log_config.h"
-#include "exporters/probe_config.h"
+#include "exporters/probe_runner.h"
 #include "rules/rule_file.h"
 
 namespace pipewarden::agent {

@@ -1,6 +1,7 @@
 #include "alertmanager/alertmanager.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <unordered_set>
 
@@ -237,6 +238,9 @@ Alertmanager::~Alertmanager() { state_->tasks.Cancel(); }
 
 Result<void> Alertmanager::Open() {
   State& s = *state_;
+  std::error_code error;
+  std::filesystem::create_directories(s.data_dir, error);
+  if (error) return core::Fail(core::SystemError("make folder " + s.data_dir, error.value()));
   auto journal =
       core::Journal::Open(s.data_dir, "alertmanager", [&](std::string_view record) { s.Replay(record); }, s.logger);
   if (!journal) return core::Fail(journal.error().Within("journal of alerts"));

@@ -37,10 +37,14 @@ void AppendJson(std::string& out, std::string_view key, std::string_view value) 
 
 spdlog::level::level_enum SpdlogLevel(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarn: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarn:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -80,15 +84,16 @@ Logger::Logger(LogLevel level, LogFormat format)
     : output_(std::make_shared<Output>(
           format, spdlog::logger("pipewarden", std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>(
                                                    spdlog::color_mode::never)))) {
-  output_->logger.set_pattern(format == LogFormat::kJson ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ",%v})"
-                                                         : "ts=%Y-%m-%dT%H:%M:%S.%eZ %v",
-                              spdlog::pattern_time_type::utc);
+  output_->logger.set_pattern(
+      format == LogFormat::kJson ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ",%v})" : "ts=%Y-%m-%dT%H:%M:%S.%eZ %v",
+      spdlog::pattern_time_type::utc);
   output_->logger.flush_on(spdlog::level::debug);
   SetLevel(level);
 }
 
 Logger::Logger(LogLevel level, LogFormat format, void (*write)(void*, std::string_view), void* context)
-    : output_(std::make_shared<Output>(format, spdlog::logger("pipewarden", std::make_shared<CallbackSink>(write, context)))) {
+    : output_(std::make_shared<Output>(format,
+                                       spdlog::logger("pipewarden", std::make_shared<CallbackSink>(write, context)))) {
   SetLevel(level);
 }
 

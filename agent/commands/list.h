@@ -6,6 +6,8 @@
 #include "agent/commands/command.h"
 
 #define PIPEWARDEN_COMMANDS(X) \
+  X(Run)                       \
+  X(Check)                     \
   X(Probe)                     \
   X(Query)                     \
   X(PromqlTest)                \

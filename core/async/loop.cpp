@@ -15,7 +15,8 @@ namespace pipewarden::core {
 namespace asio = boost::asio;
 
 struct Loop::State {
-  State(Clock& clock_, Logger logger_, std::size_t threads) : clock(clock_), logger(std::move(logger_)), pool(threads) {}
+  State(Clock& clock_, Logger logger_, std::size_t threads)
+      : clock(clock_), logger(std::move(logger_)), pool(threads) {}
 
   Clock& clock;
   Logger logger;
@@ -25,7 +26,8 @@ struct Loop::State {
   std::atomic<std::thread::id> thread;
   std::atomic<Duration::rep> longest_turn{0};
 
-  // Jumping clock: waiting timers by due time. Their Asio timers never expire by themselves; they are cancelled when due.
+  // Jumping clock: waiting timers by due time. Their Asio timers never expire by themselves; they are cancelled when
+  // due.
   std::multimap<MonoTime, asio::steady_timer*> timers;
   // Wall-clock sleepers, woken to look again when the system's clock is set.
   std::set<asio::steady_timer*> wall_sleepers;

@@ -1,6 +1,6 @@
-// The loop: one thread that owns what waits and decides. Coroutines (boost::asio::awaitable) run on it; what would block
-// or burn goes to a small pool by Blocking(). With a JumpingClock the loop keeps the timers itself and time moves only by
-// Advance(), when loop and pool have nothing left to do, so that tests and simulations never sleep.
+// The loop: one thread that owns what waits and decides. Coroutines (boost::asio::awaitable) run on it; what would
+// block or burn goes to a small pool by Blocking(). With a JumpingClock the loop keeps the timers itself and time moves
+// only by Advance(), when loop and pool have nothing left to do, so that tests and simulations never sleep.
 //
 // Coroutine rules: parameters by value; no capturing lambda coroutines; every wait has a deadline (Sleep is one); spawn
 // by a TaskGroup only. A cancelled coroutine unwinds by boost::system::system_error(operation_aborted), which the

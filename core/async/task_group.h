@@ -1,6 +1,6 @@
-// A TaskGroup owns coroutines: it spawns them, cancels them, and is joined before it dies, so that none outlives what it
-// uses. Loop thread only. An exception that leaves a task (other than cancellation) is our own error: it is logged with
-// the task's name and the task ends.
+// A TaskGroup owns coroutines: it spawns them, cancels them, and is joined before it dies, so that none outlives what
+// it uses. Loop thread only. An exception that leaves a task (other than cancellation) is our own error: it is logged
+// with the task's name and the task ends.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +25,8 @@ class TaskGroup {
   TaskId SpawnCancellable(std::string name, Task<void> task);
   void Cancel(TaskId id);  // an ended one: nothing happens
 
-  void Cancel();        // asks all to end; they unwind at their next wait
-  Task<void> Join();    // until none is left
+  void Cancel();      // asks all to end; they unwind at their next wait
+  Task<void> Join();  // until none is left
   std::size_t size() const;
 
  private:

@@ -51,8 +51,8 @@ Labels::Labels(std::initializer_list<Label> labels) : Labels(std::vector<Label>(
 Labels::Labels(std::vector<Label> labels) : labels_(std::move(labels)) {
   std::ranges::stable_sort(labels_, {}, &Label::name);
   // Of equal names the last wins: unique() keeps the first of a run, so it runs over the reverse.
-  auto kept = std::unique(labels_.rbegin(), labels_.rend(),
-                          [](const Label& a, const Label& b) { return a.name == b.name; });
+  auto kept =
+      std::unique(labels_.rbegin(), labels_.rend(), [](const Label& a, const Label& b) { return a.name == b.name; });
   labels_.erase(labels_.begin(), kept.base());
   std::erase_if(labels_, [](const Label& label) { return label.value.empty(); });
 }
@@ -65,7 +65,8 @@ std::string_view Labels::Get(std::string_view name) const {
 }
 
 void Labels::Set(std::string_view name, std::string_view value) {
-  auto at = std::ranges::lower_bound(labels_, name, {}, [](const Label& label) { return std::string_view(label.name); });
+  auto at =
+      std::ranges::lower_bound(labels_, name, {}, [](const Label& label) { return std::string_view(label.name); });
   const bool present = at != labels_.end() && at->name == name;
   if (value.empty()) {
     if (present) labels_.erase(at);

@@ -6,10 +6,14 @@ namespace pipewarden::core {
 
 std::string_view MatchOpText(MatchOp op) {
   switch (op) {
-    case MatchOp::kEqual: return "=";
-    case MatchOp::kNotEqual: return "!=";
-    case MatchOp::kRegex: return "=~";
-    case MatchOp::kNotRegex: return "!~";
+    case MatchOp::kEqual:
+      return "=";
+    case MatchOp::kNotEqual:
+      return "!=";
+    case MatchOp::kRegex:
+      return "=~";
+    case MatchOp::kNotRegex:
+      return "!~";
   }
   return "=";
 }
@@ -33,10 +37,14 @@ Result<Matcher> Matcher::Make(std::string name, MatchOp op, std::string value) {
 
 bool Matcher::Matches(std::string_view value) const {
   switch (op_) {
-    case MatchOp::kEqual: return value == value_;
-    case MatchOp::kNotEqual: return value != value_;
-    case MatchOp::kRegex: return re2::RE2::PartialMatch(re2::StringPiece(value.data(), value.size()), *regex_);
-    case MatchOp::kNotRegex: return !re2::RE2::PartialMatch(re2::StringPiece(value.data(), value.size()), *regex_);
+    case MatchOp::kEqual:
+      return value == value_;
+    case MatchOp::kNotEqual:
+      return value != value_;
+    case MatchOp::kRegex:
+      return re2::RE2::PartialMatch(re2::StringPiece(value.data(), value.size()), *regex_);
+    case MatchOp::kNotRegex:
+      return !re2::RE2::PartialMatch(re2::StringPiece(value.data(), value.size()), *regex_);
   }
   return false;
 }

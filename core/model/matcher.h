@@ -1,5 +1,6 @@
 // A label matcher: name, operator, value. Regular expressions are RE2's, anchored at both ends, and `.` matches a
-// newline: ^(?s:…)$, as in Prometheus 3. An absent label has the value "". Immutable, cheap to copy, safe from any thread.
+// newline: ^(?s:…)$, as in Prometheus 3. An absent label has the value "". Immutable, cheap to copy, safe from any
+// thread.
 #pragma once
 
 #include <memory>

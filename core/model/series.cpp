@@ -6,13 +6,18 @@ namespace pipewarden::core {
 
 std::string_view MetricTypeName(MetricType type) {
   switch (type) {
-    case MetricType::kCounter: return "counter";
+    case MetricType::kCounter:
+      return "counter";
     case MetricType::kGauge:
     case MetricType::kInfo:
-    case MetricType::kStateSet: return "gauge";
-    case MetricType::kHistogram: return "histogram";
-    case MetricType::kSummary: return "summary";
-    case MetricType::kUnknown: return "untyped";
+    case MetricType::kStateSet:
+      return "gauge";
+    case MetricType::kHistogram:
+      return "histogram";
+    case MetricType::kSummary:
+      return "summary";
+    case MetricType::kUnknown:
+      return "untyped";
   }
   return "untyped";
 }

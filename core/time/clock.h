@@ -1,6 +1,6 @@
 // The only way to read the time. Production has SystemClock; tests and simulations have JumpingClock, which stands
-// still until it is told to jump. Wall time is for people, samples and schedules; monotonic time for timeouts and waits.
-// Safe from any thread.
+// still until it is told to jump. Wall time is for people, samples and schedules; monotonic time for timeouts and
+// waits. Safe from any thread.
 #pragma once
 
 #include <atomic>

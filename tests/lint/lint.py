@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """./dev lint: clang-format, clang-tidy, include directions, headers that stand alone, shellcheck.
 
-What changed since the last landed commit is looked at; --all looks at everything.
+What changed since the last landed commit is looked at; --all looks at everything, and at headers one by one.
 """
+import hashlib
+import json
 import os
 import pathlib
 import subprocess
@@ -10,6 +12,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests/peers"))
+import lib  # noqa: E402
+
 CODE = ("core", "exporters", "rules", "alertmanager", "agent", "tests")
 
 
@@ -18,13 +23,13 @@ def git(*arguments):
 
 
 def landed():
-    """The last landed commit: the upstream's, or of a fresh clone the first parent; none in a new repository."""
+    """The last landed commit: where this branch left the upstream's. None where that cannot be told (a fresh clone of what
+    is to land): then everything is looked at."""
     for ref in ("@{upstream}", "origin/main"):
         base = git("merge-base", "HEAD", ref)
         if base and base != git("rev-parse", "HEAD"):
             return base[0]
-    parent = git("rev-parse", "--verify", "-q", "HEAD~1")
-    return parent[0] if parent else None
+    return None
 
 
 def changed():
@@ -44,11 +49,32 @@ def step(name, argv):
     return result.returncode == 0
 
 
+def tidy_key(command):
+    """What clang-tidy's verdict depends on: the checks, and the source with all it includes."""
+    preprocessed = subprocess.run(
+        [*(a for a in command["command"].split() if not a.endswith("ccache")), "-E", "-P", "-o", "-"],
+        cwd=command["directory"], capture_output=True)
+    if preprocessed.returncode != 0:
+        return None
+    return hashlib.sha256((ROOT / ".clang-tidy").read_bytes() + preprocessed.stdout).hexdigest()
+
+
 def tidy(files):
-    """clang-tidy on each source; warnings are errors (.clang-tidy chooses them)."""
+    """clang-tidy on each source; warnings are errors (.clang-tidy chooses them). A clean verdict is remembered."""
+    well_known = lib.CACHE / "clang-tidy"
+    well_known.mkdir(parents=True, exist_ok=True)
+    with open(ROOT / "build/tidy/compile_commands.json") as file:
+        commands = {command["file"]: command for command in json.load(file)}
+
     def one(file):
+        command = commands.get(str(ROOT / file))
+        key = command and tidy_key(command)
+        if key and (well_known / key).exists():
+            return file, 0, ""
         result = subprocess.run(["clang-tidy-19", "-quiet", "-p", "build/tidy", file], cwd=ROOT, text=True,
                                 capture_output=True)
+        if key and result.returncode == 0:
+            (well_known / key).touch()
         return file, result.returncode, result.stdout
     well = True
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:

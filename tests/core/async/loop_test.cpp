@@ -99,7 +99,10 @@ BOOST_AUTO_TEST_CASE(cancelled_pool_work_still_comes_back) {
 
 BOOST_AUTO_TEST_CASE(another_thread_asks_the_loop) {
   bool answered = false;
-  std::thread other([&] { answered = loop.Ask([&] { said.push_back("asked"); }, 5s); loop.Stop(); });
+  std::thread other([&] {
+    answered = loop.Ask([&] { said.push_back("asked"); }, 5s);
+    loop.Stop();
+  });
   loop.Run();
   other.join();
   BOOST_TEST(answered);

@@ -40,11 +40,11 @@ std::ostream& operator<<(std::ostream& out, const Utf8Case& c) { return out << c
 const Utf8Case kUtf8[] = {{"plain", "plain"},
                           {"\xC3\xA9", "\xC3\xA9"},
                           {"a\xFFz", "a\xEF\xBF\xBDz"},
-                          {"\xC0\x80", "\xEF\xBF\xBD"},              // overlong
-                          {"\xED\xA0\x80", "\xEF\xBF\xBD"},          // a surrogate
+                          {"\xC0\x80", "\xEF\xBF\xBD"},      // overlong
+                          {"\xED\xA0\x80", "\xEF\xBF\xBD"},  // a surrogate
                           {"\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
-                          {"\xF4\x90\x80\x80", "\xEF\xBF\xBD"},      // beyond U+10FFFF
-                          {"x\xE2\x82", "x\xEF\xBF\xBD"}};           // cut short
+                          {"\xF4\x90\x80\x80", "\xEF\xBF\xBD"},  // beyond U+10FFFF
+                          {"x\xE2\x82", "x\xEF\xBF\xBD"}};       // cut short
 
 BOOST_DATA_TEST_CASE(utf8_is_told_and_repaired, boost::unit_test::data::make(kUtf8), c) {
   BOOST_TEST(ToValidUtf8(c.bytes) == c.repaired);
@@ -60,9 +60,9 @@ struct MatchCase {
 std::ostream& operator<<(std::ostream& out, const MatchCase& c) {
   return out << MatchOpText(c.op) << c.pattern << " on " << c.value;
 }
-const MatchCase kMatches[] = {{MatchOp::kEqual, "a", "a", true},        {MatchOp::kNotEqual, "a", "", true},
-                              {MatchOp::kRegex, "a|b", "b", true},      {MatchOp::kRegex, "a|b", "ab", false},
-                              {MatchOp::kRegex, "a.b", "a\nb", true},   {MatchOp::kRegex, "", "", true},
+const MatchCase kMatches[] = {{MatchOp::kEqual, "a", "a", true},         {MatchOp::kNotEqual, "a", "", true},
+                              {MatchOp::kRegex, "a|b", "b", true},       {MatchOp::kRegex, "a|b", "ab", false},
+                              {MatchOp::kRegex, "a.b", "a\nb", true},    {MatchOp::kRegex, "", "", true},
                               {MatchOp::kNotRegex, "a.*", "abc", false}, {MatchOp::kNotRegex, ".+", "", true}};
 
 BOOST_DATA_TEST_CASE(matchers_are_anchored, boost::unit_test::data::make(kMatches), c) {

@@ -36,7 +36,8 @@ BOOST_DATA_TEST_CASE(durations_read_and_print, boost::unit_test::data::make(kGoo
   BOOST_TEST(FormatDuration(*parsed) == c.printed);
 }
 
-const char* const kBad[] = {"", "1", "1y1m1d", "-1w", "1.5d", "d", "1m1m", "3", " 1s", "1s ", "294y", "99999999999999999999s"};
+const char* const kBad[] = {"",     "1", "1y1m1d", "-1w", "1.5d", "d",
+                            "1m1m", "3", " 1s",    "1s ", "294y", "99999999999999999999s"};
 
 BOOST_DATA_TEST_CASE(what_is_no_duration_is_refused, boost::unit_test::data::make(kBad), text) {
   const auto parsed = ParseDuration(text);

@@ -1,0 +1,74 @@
+// pipewarden check: reads files as a start would and tells every mistake in them. What a file is, is told by its
+// content: `groups` make a rule file, `route` or `receivers` an alertmanager.yml, anything else is ours.
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+
+#include "agent/commands/command.h"
+#include "agent/commands/list.h"
+#include "agent/config.h"
+
+namespace pipewarden::agent {
+namespace {
+
+struct CheckOptions {
+  std::vector<std::string> files;
+};
+
+// "1 probe", "2 probes".
+std::string Count(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+std::string CheckRules(const std::string& file, core::ConfigErrors& errors) {
+  const rules::RuleFile rule_file = rules::ReadRuleFile(file, errors);
+  std::size_t rules = 0;
+  for (const auto& group : rule_file.groups) rules += group.rules.size();
+  return fmt::format("a rule file with {} in {}", Count(rules, "rule"), Count(rule_file.groups.size(), "group"));
+}
+
+std::string CheckAlertmanager(const core::YamlNode& root, core::ConfigErrors& errors) {
+  const alertmanager::Config config = alertmanager::ReadAlertmanagerConfig(root, errors);
+  return fmt::format("an alertmanager.yml with {}", Count(config.receivers.size(), "receiver"));
+}
+
+std::string CheckOurs(const std::string& file, core::ConfigErrors& errors) {
+  const auto config = LoadConfig(file, errors);
+  for (const std::string& warning : config->warnings) std::cout << warning << " (warning)\n";
+  return fmt::format("a configuration with {}, {}, {} and {}", Count(config->probes.size(), "probe"),
+                     Count(config->logs.size(), "log"), Count(config->pipelines.size(), "pipeline"),
+                     Count(config->rule_files.size(), "rule file"));
+}
+
+int Run(const CheckOptions& options) {
+  core::ConfigErrors errors;
+  for (const std::string& file : options.files) {
+    const std::size_t before = errors.size();
+    std::string what;
+    core::ConfigErrors ignored;  // reported by the reader proper
+    const auto root = core::ReadYamlFile(file, ignored);
+    if (root && root->Find("groups") != nullptr)
+      what = CheckRules(file, errors);
+    else if (root && (root->Find("route") != nullptr || root->Find("receivers") != nullptr))
+      what = CheckAlertmanager(*root, errors);
+    else
+      what = CheckOurs(file, errors);
+    if (errors.size() == before) std::cout << file << ": well, " << what << "\n";
+  }
+  for (const std::string& line : errors.Lines()) std::cerr << line << "\n";
+  return errors.empty() ? kExitWell : kExitUsage;
+}
+
+std::function<int()> Setup(CLI::App& app) {
+  auto options = std::make_shared<CheckOptions>();
+  app.add_option("FILE", options->files, "Configurations, rule files or alertmanager.yml files")->required();
+  return [options] { return Run(*options); };
+}
+
+}  // namespace
+
+const Command kCheckCommand{
+    .name = "check", .summary = "Check configurations, rule files and alertmanager.yml", .setup = Setup};
+
+}  // namespace pipewarden::agent

@@ -1,0 +1,56 @@
+// pipewarden run: the agent itself.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "agent/commands/command.h"
+#include "agent/commands/list.h"
+#include "agent/wiring.h"
+
+namespace pipewarden::agent {
+namespace {
+
+struct RunOptions {
+  AgentOptions agent;
+  std::string log_level = "info";
+  std::string log_format = "logfmt";
+};
+
+int Run(RunOptions options) {
+  if (options.agent.config_file.empty()) {
+    for (const char* usual : {"pipewarden.yml", "/etc/pipewarden/pipewarden.yml"}) {
+      options.agent.config_file = usual;
+      if (::access(usual, F_OK) == 0) break;
+    }
+  }
+  const core::Logger logger(*core::ParseLogLevel(options.log_level),
+                            options.log_format == "json" ? core::LogFormat::kJson : core::LogFormat::kLogfmt);
+  return RunAgent(options.agent, logger);
+}
+
+std::function<int()> Setup(CLI::App& app) {
+  auto options = std::make_shared<RunOptions>();
+  app.add_option("--config.file", options->agent.config_file,
+                 "The configuration [./pipewarden.yml, then /etc/pipewarden/pipewarden.yml]");
+  app.add_option("--web.listen-address", options->agent.listen_addresses,
+                 "Address and port to serve on; may be repeated")
+      ->default_str("127.0.0.1:9595");
+  app.add_option("--web.config.file", options->agent.web_config_file, "TLS and users with their roles");
+  app.add_option("--web.external-url", options->agent.external_url, "Address by which people reach the agent");
+  app.add_option("--storage.path", options->agent.storage_path,
+                 "Folder of everything the agent keeps [the configuration's, else ./data]");
+  app.add_option("--log.level", options->log_level, "debug, info, warn or error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+      ->capture_default_str();
+  app.add_option("--log.format", options->log_format, "logfmt or json")
+      ->check(CLI::IsMember({"logfmt", "json"}))
+      ->capture_default_str();
+  return [options] { return Run(*options); };
+}
+
+}  // namespace
+
+const Command kRunCommand{.name = "run", .summary = "Run the agent", .setup = Setup};
+
+}  // namespace pipewarden::agent

@@ -1,0 +1,347 @@
+#include "agent/wiring.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <limits>
+
+#include "agent/config.h"
+#include "agent/pipelines/pipelines.h"
+#include "agent/process_source.h"
+#include "agent/rules_thread.h"
+#include "agent/server/ask.h"
+#include "agent/server/faces.h"
+#include "agent/server/server.h"
+#include "agent/status.h"
+#include "agent/version.h"
+#include "alertmanager/alertmanager.h"
+#include "core/async/task_group.h"
+#include "core/net/http_client.h"
+#include "exporters/exposition/registry_source.h"
+#include "exporters/freshness.h"
+#include "exporters/host_source.h"
+#include "exporters/logs/log_source.h"
+#include "exporters/probe_runner.h"
+#include "rules/promql/engine.h"
+#include "rules/rule_manager.h"
+#include "rules/storage/storage.h"
+
+namespace pipewarden::agent {
+
+// Order of members is order of construction; Stop() ends them in reverse, by hand, because ending waits.
+struct Agent::Parts {
+  Parts(AgentOptions options_, core::Clock& clock_, core::Logger logger_)
+      : options(std::move(options_)), clock(clock_), logger(std::move(logger_)), loop(clock, logger) {}
+
+  core::Result<void> Open(const Config& config);
+  void Apply(const Config& config);
+  core::Result<void> Serve();
+  core::Task<core::Result<void>> Start();
+  core::Task<core::Result<void>> Reload();
+  core::Task<void> Stop();
+  core::Task<void> Ticks();
+  core::TimestampMs Tick(core::TimestampMs wall);  // rules thread; when the next group is due
+  void PutAlerts(std::vector<core::Alert> alerts);
+  bool IsHealthy(const std::string& component) const;
+  void MakeMetrics();
+  void TellReload(bool successful);
+
+  AgentOptions options;
+  core::Clock& clock;
+  core::Logger logger;
+  core::Loop loop;
+  core::TaskGroup tasks{loop};
+  std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
+  std::string storage_path;
+  std::shared_ptr<const Config> config;
+
+  core::HttpClient http{loop};
+  std::unique_ptr<rules::Storage> storage;
+  std::unique_ptr<rules::promql::Engine> engine;
+  std::unique_ptr<rules::RuleManager> rules;
+  std::unique_ptr<alertmanager::Alertmanager> alertmanager;
+  std::shared_ptr<exporters::ProbeRunner> probes;
+  std::shared_ptr<exporters::LogSource> logs;
+  std::shared_ptr<exporters::HostSource> host;
+  std::shared_ptr<exporters::FreshnessRunner> freshness;
+  std::unique_ptr<Pipelines> pipelines;
+  std::vector<std::shared_ptr<core::SampleSource>> sources;  // what every tick and every scrape visits
+  std::unique_ptr<RulesThread> rules_thread;
+  std::unique_ptr<Server> server;
+  std::atomic<bool> ready{false};
+  bool stopped = false;
+
+  prometheus::Gauge* reload_successful = nullptr;
+  prometheus::Gauge* reload_time = nullptr;
+  prometheus::Gauge* loop_stall = nullptr;
+  prometheus::Counter* ticks_missed = nullptr;
+};
+
+namespace {
+
+std::string HostName() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
+}
+
+// Beside the agent's own binary.
+std::string StepBinary() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return (self.parent_path() / "pipewarden-step").string();
+}
+
+std::string ExternalUrl(const AgentOptions& options) {
+  if (!options.external_url.empty()) return options.external_url;
+  const std::string& address = options.listen_addresses.front();
+  return "http://" + HostName() + address.substr(address.rfind(':'));
+}
+
+}  // namespace
+
+// Everything that keeps state opens it here, before anything runs.
+core::Result<void> Agent::Parts::Open(const Config& first) {
+  storage_path = !options.storage_path.empty() ? options.storage_path
+                 : !first.storage.path.empty() ? first.storage.path
+                                               : "data";
+  std::error_code error;
+  std::filesystem::create_directories(storage_path, error);
+  if (error) return core::Fail(core::SystemError("storage folder " + storage_path, error.value()));
+
+  auto opened = rules::Storage::Open({.path = storage_path + "/samples",
+                                      .retention_time = first.storage.retention_time,
+                                      .retention_bytes = static_cast<std::uint64_t>(first.storage.retention_bytes),
+                                      .max_series = static_cast<std::size_t>(first.storage.max_series)},
+                                     logger.With({{"part", "storage"}}), registry);
+  if (!opened) return core::Fail(opened.error());
+  storage = std::move(*opened);
+  engine = std::make_unique<rules::promql::Engine>(rules::promql::EngineOptions{});
+  rules = std::make_unique<rules::RuleManager>(
+      *storage, *engine, clock, rules::RuleManagerOptions{.external_url = ExternalUrl(options)},
+      logger.With({{"part", "rules"}}), registry, [this](std::vector<core::Alert> alerts) {
+        loop.Post([this, alerts = std::move(alerts)]() mutable { PutAlerts(std::move(alerts)); });
+      });
+  alertmanager =
+      std::make_unique<alertmanager::Alertmanager>(loop, http, logger.With({{"part", "alertmanager"}}), registry,
+                                                   storage_path + "/alertmanager", ExternalUrl(options));
+  if (auto result = alertmanager->Open(); !result) return result;
+  probes = std::make_shared<exporters::ProbeRunner>(loop, http, logger.With({{"part", "probes"}}), registry);
+  logs =
+      std::make_shared<exporters::LogSource>(loop, logger.With({{"part", "logs"}}), registry, storage_path + "/logs");
+  host = std::make_shared<exporters::HostSource>(clock, first.host);
+  freshness = std::make_shared<exporters::FreshnessRunner>(loop, logger.With({{"part", "freshness"}}), registry);
+  pipelines = std::make_unique<Pipelines>(
+      loop, logger.With({{"part", "pipelines"}}), registry,
+      PipelinesOptions{.data_dir = storage_path + "/pipelines",
+                       .step_binary = StepBinary(),
+                       .is_healthy = [this](const std::string& component) { return IsHealthy(component); }});
+  return {};
+}
+
+// One turn of the loop: every part gets its list and compares by identity.
+void Agent::Parts::Apply(const Config& next) {
+  probes->Apply(next.probes);
+  logs->Apply(next.logs);
+  host->Apply(next.host);
+  freshness->Apply(next.freshness);
+  pipelines->Apply(next.pipelines);
+  alertmanager->Apply(next.alerting.routing);
+  rules_thread->Post([this, files = next.rule_files, interval = next.global.evaluation_interval,
+                      external_labels = next.global.external_labels, now = core::ToMs(clock.Now())]() mutable {
+    rules->Apply(files, interval, external_labels, now);
+  });
+}
+
+core::Result<void> Agent::Parts::Serve() {
+  auto context = std::make_shared<ServerContext>();
+  FillStatus(*context, StatusSources{.loop = loop,
+                                     .tasks = tasks,
+                                     .probes = *probes,
+                                     .freshness = *freshness,
+                                     .pipelines = *pipelines,
+                                     .alertmanager = *alertmanager,
+                                     .rules = *rules});
+  context->clock = &clock;
+  context->logger = &logger;
+  context->started = clock.Now();
+  context->ready = [this] { return ready.load(); };
+  context->sources = [this] { return sources; };
+  context->engine = engine.get();
+  context->storage = storage.get();
+  context->external_labels = config->global.external_labels;
+  context->reload = [this](core::MonoTime deadline) {
+    return AskTask<void>(loop, tasks, "reload", deadline, [this] { return Reload(); });
+  };
+  auto started = Server::Start({.listen_addresses = options.listen_addresses,
+                                .storage_path = storage_path,
+                                .web_config_file = options.web_config_file,
+                                .hosts = {HostName()}},
+                               AllRoutes(context), clock, logger.With({{"part", "web"}}), registry);
+  if (!started) return core::Fail(started.error());
+  server = std::move(*started);
+  return {};
+}
+
+void Agent::Parts::PutAlerts(std::vector<core::Alert> alerts) {
+  if (const auto taken = alertmanager->Put(std::move(alerts)); !taken)
+    logger.Error("alerts of the rules were refused", {{"error", taken.error().message}});
+}
+
+// Healthy while none of its probes says otherwise; without a verdict yet it counts as healthy.
+bool Agent::Parts::IsHealthy(const std::string& component) const {
+  return std::ranges::none_of(probes->Status(), [&](const exporters::ProbeStatus& probe) {
+    return probe.component == component && probe.up == false;
+  });
+}
+
+void Agent::Parts::MakeMetrics() {
+  const auto gauge = [this](const char* name, const char* help) {
+    return &prometheus::BuildGauge().Name(name).Help(help).Register(*registry).Add({});
+  };
+  prometheus::BuildGauge()
+      .Name("pipewarden_build_info")
+      .Help("The running version; always 1.")
+      .Register(*registry)
+      .Add({{"version", std::string(kVersion)}})
+      .Set(1);
+  reload_successful =
+      gauge("pipewarden_config_last_reload_successful", "Whether the last reading of the configuration succeeded.");
+  reload_time =
+      gauge("pipewarden_config_last_reload_success_timestamp_seconds", "When the configuration in force was read.");
+  loop_stall = gauge("pipewarden_loop_stall_seconds", "Longest turn of the loop since the tick before.");
+  ticks_missed = &prometheus::BuildCounter()
+                      .Name("pipewarden_ticks_missed_total")
+                      .Help("Ticks left out because the one before was still under way.")
+                      .Register(*registry)
+                      .Add({});
+}
+
+void Agent::Parts::TellReload(bool successful) {
+  reload_successful->Set(successful ? 1 : 0);
+  if (successful) reload_time->Set(core::ToSeconds(clock.Now().time_since_epoch()));
+}
+
+namespace {
+
+struct Loaded {
+  std::shared_ptr<const Config> config;
+  core::ConfigErrors errors;
+};
+
+Loaded Load(const std::string& file) {
+  Loaded loaded;
+  loaded.config = LoadConfig(file, loaded.errors);
+  return loaded;
+}
+
+}  // namespace
+
+core::Task<core::Result<void>> Agent::Parts::Start() {
+  core::Result<void> result;
+  Loaded loaded = co_await loop.Blocking([file = options.config_file] { return Load(file); });
+  if (!loaded.errors.empty()) {
+    result = core::Fail(loaded.errors.ToError());
+    co_return result;
+  }
+  config = loaded.config;
+  for (const std::string& warning : config->warnings) logger.Warn("configuration", {{"warning", warning}});
+  MakeMetrics();
+  result = Open(*config);
+  if (!result) co_return result;
+  result = co_await pipelines->Open();
+  if (!result) co_return result;
+  sources = {std::make_shared<exporters::RegistrySource>("agent", registry),
+             probes,
+             logs,
+             freshness,
+             host,
+             std::make_shared<ProcessSource>(clock.Now())};
+  rules_thread = std::make_unique<RulesThread>(loop);
+  Apply(*config);
+  result = Serve();
+  if (!result) co_return result;
+  TellReload(true);
+  tasks.Spawn("ticks", Ticks());
+  ready = true;
+  co_return result;
+}
+
+core::Task<core::Result<void>> Agent::Parts::Reload() {
+  core::Result<void> result;
+  Loaded loaded = co_await loop.Blocking([file = options.config_file] { return Load(file); });
+  if (loaded.errors.empty()) {
+    // The file of users and certificates belongs to the configuration: both are taken, or neither.
+    result = server->ReloadWebConfig();
+  } else {
+    result = core::Fail(loaded.errors.ToError());
+  }
+  TellReload(result.has_value());
+  if (!result) co_return result;
+  config = loaded.config;
+  for (const std::string& warning : config->warnings) logger.Warn("configuration", {{"warning", warning}});
+  Apply(*config);
+  logger.Info("configuration reloaded");
+  co_return result;
+}
+
+// The tick of our own clock, at whole multiples of the interval, and the times that rule groups with intervals of their
+// own ask for. All sources are visited at one timestamp, then the groups that are due are judged at it.
+core::Task<void> Agent::Parts::Ticks() {
+  core::TimestampMs group_due = std::numeric_limits<core::TimestampMs>::max();
+  for (core::TimestampMs last = core::ToMs(clock.Now());;) {
+    const core::TimestampMs interval =
+        std::chrono::duration_cast<std::chrono::milliseconds>(config->global.evaluation_interval).count();
+    const core::TimestampMs now = core::ToMs(clock.Now());
+    const core::TimestampMs tick = (now / interval + 1) * interval;
+    if (const core::TimestampMs missed = (tick - last) / interval - 1; missed > 0)
+      ticks_missed->Increment(static_cast<double>(missed));
+    const core::TimestampMs next = std::min(tick, std::max(group_due, now + 1));
+    co_await loop.SleepUntil(core::FromMs(next));
+    loop_stall->Set(core::ToSeconds(loop.TakeLongestTurn()));
+    co_await rules_thread->Run([&] { group_due = Tick(next); });
+    last = next;
+  }
+}
+
+core::TimestampMs Agent::Parts::Tick(core::TimestampMs wall) {
+  const core::TimestampMs time = storage->TickTime(wall);
+  for (const auto& source : sources) storage->Take(*source, time);
+  rules->Tick(time);
+  return rules->NextDue(time);
+}
+
+core::Task<void> Agent::Parts::Stop() {
+  if (stopped) co_return;
+  stopped = true;
+  ready = false;
+  tasks.Cancel();
+  co_await tasks.Join();
+  // From what produces to what consumes: nothing new starts, then what is under way gets through.
+  if (pipelines) co_await pipelines->Stop();
+  if (freshness) co_await freshness->Stop();
+  if (probes) co_await probes->Stop();
+  if (logs) co_await logs->Stop();
+  if (server) co_await loop.Blocking([this] { server->Stop(); });
+  if (rules_thread) co_await loop.Blocking([this] { rules_thread->Stop(); });
+  if (alertmanager) co_await alertmanager->Stop();
+  if (storage) co_await loop.Blocking([this] { storage->Checkpoint(); });
+}
+
+Agent::Agent(AgentOptions options, core::Clock& clock, core::Logger logger)
+    : parts_(std::make_unique<Parts>(std::move(options), clock, std::move(logger))) {}
+Agent::~Agent() = default;
+
+core::Loop& Agent::loop() { return parts_->loop; }
+core::Task<core::Result<void>> Agent::Start() { return parts_->Start(); }
+core::Task<core::Result<void>> Agent::Reload() { return parts_->Reload(); }
+core::Task<void> Agent::Stop() { return parts_->Stop(); }
+std::vector<std::string> Agent::Urls() const {
+  return parts_->server ? parts_->server->urls() : std::vector<std::string>{};
+}
+
+}  // namespace pipewarden::agent

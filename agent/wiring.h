@@ -1,0 +1,52 @@
+// The agent: constructs every part, joins sources to sinks, takes reloads, and ends it all in order. The one place that
+// knows all parts; it holds no logic of theirs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/async/loop.h"
+#include "core/logging.h"
+#include "core/result.h"
+#include "core/time/clock.h"
+
+namespace pipewarden::agent {
+
+struct AgentOptions {
+  std::string config_file;
+  std::string storage_path;  // "": the configuration's, else ./data
+  std::vector<std::string> listen_addresses{"127.0.0.1:9595"};
+  std::string web_config_file;
+  std::string external_url;  // "": http://<host name>:<port>
+};
+
+class Agent {
+ public:
+  Agent(AgentOptions options, core::Clock& clock, core::Logger logger);
+  ~Agent();  // stopped, or never started
+
+  core::Loop& loop();
+
+  // Loop thread. Reads the configuration and starts everything. kInvalid where the configuration is wrong: the message
+  // has a line for each mistake.
+  core::Task<core::Result<void>> Start();
+  // Reads the configuration anew and applies it in one turn of the loop. Where anything is wrong nothing changes.
+  core::Task<core::Result<void>> Reload();
+  // In order: no new steps, notifications in flight sent, state committed, sources and storage closed. Running steps go
+  // on.
+  core::Task<void> Stop();
+
+  // Where it answers: "http://127.0.0.1:9595".
+  std::vector<std::string> Urls() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+// `pipewarden run`: an Agent on the system's clock, its signals and its supervisor, until SIGTERM. Returns the exit
+// code.
+int RunAgent(const AgentOptions& options, const core::Logger& logger);
+
+}  // namespace pipewarden::agent

@@ -1,0 +1,88 @@
+"""Start, reload and end: ready quickly on an empty store, a bad reload changes nothing, SIGTERM ends in order with exit 0
+while a running step goes on and is adopted by the next start."""
+import json
+import os
+import pathlib
+import signal
+import socket
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "peers"))
+import lib  # noqa: E402
+
+CONFIG = """\
+global: {{evaluation_interval: 1s}}
+probes:
+  - {{name: nobody, kind: tcp, address: "127.0.0.1:1", interval: 1s}}
+pipelines:
+  slow:
+    steps:
+      wait: {{run: "echo begun > {folder}/begun; sleep 3; echo done > {folder}/done"}}
+"""
+
+
+def notified(folder):
+    """A socket such as systemd gives; what the agent tells comes out of it."""
+    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    receiver.bind(str(folder / "notify"))
+    receiver.settimeout(10)
+    return receiver
+
+
+def wait_for(receiver, word):
+    while True:
+        message = receiver.recv(4096).decode()
+        if word in message:
+            return message
+
+
+def test(folder):
+    receiver = notified(folder)
+    env = dict(os.environ, NOTIFY_SOCKET=str(folder / "notify"), WATCHDOG_USEC="1000000")
+    began = time.monotonic()
+    agent = lib.Agent(folder, CONFIG.format(folder=folder), env=env)
+    print(f"ready after {(time.monotonic() - began) * 1000:.0f} ms, as seen by polling every 20 ms")
+    wait_for(receiver, "READY=1")
+    wait_for(receiver, "WATCHDOG=1")
+    status = (agent.storage / "pipewarden.sock").stat()
+    assert status.st_mode & 0o777 == 0o600, oct(status.st_mode)
+
+    # Our own changing routes answer on the socket alone.
+    assert agent.get("/-/reload", method="POST", data=b"")[0] == 403
+    assert agent.socket("POST", "/-/reload")[0] == 200
+    wait_for(receiver, "RELOADING=1")
+    wait_for(receiver, "READY=1")
+
+    # A bad configuration changes nothing and says why.
+    good = agent.config.read_text()
+    agent.config.write_text(good + "nonsense: 1\n")
+    status, body = agent.socket("POST", "/-/reload")
+    assert status >= 400 and b"nonsense" in body, (status, body)
+    assert "pipewarden_config_last_reload_successful 0" in agent.text("/metrics")
+    lib.eventually(lambda: 'probe="nobody"' in agent.text("/metrics"), 10, "the old configuration to go on")
+    agent.config.write_text(good.replace("nobody", "somebody"))
+    agent.signal(signal.SIGHUP)
+    lib.eventually(lambda: 'probe="somebody"' in agent.text("/metrics"), 10, "the new configuration")
+    assert 'probe="nobody"' not in agent.text("/metrics")
+    assert "pipewarden_config_last_reload_successful 1" in agent.text("/metrics")
+
+    # A step outlives the agent and is adopted.
+    code, output = agent.command("pipeline", "run", "slow")
+    assert code == 0, output
+    lib.eventually(lambda: (folder / "begun").exists(), 10, "the step")
+    agent.signal(signal.SIGTERM)
+    assert agent.process.wait(10) == 0, agent.output()[-2000:]
+    wait_for(receiver, "STOPPING=1")
+    assert not (folder / "done").exists()
+    agent.start()
+
+    def last():
+        pipelines = json.loads(agent.socket("GET", "/api/pipewarden/v1/pipelines")[1])["data"]
+        return pipelines[0]["last_run"]
+    run = lib.eventually(lambda: last() and last()["state"] == "succeeded" and last(), 15, "the adopted run to end")
+    assert run["steps"][0]["exit_code"] == 0 and (folder / "done").exists()
+    assert agent.stop() == 0
+
+
+lib.main(test)
