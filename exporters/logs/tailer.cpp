@@ -169,12 +169,34 @@ void Tailer::LookAtPath(const std::string& path, bool first_sight, MonoTime now)
     if (first_sight && !config_.from_beginning) file->StartAtEnd(SizeOf(info));
   }
   file->seen = true;
-  if (file->record().state == FileState::kCopy) return;
+  if (file->record().state == FileState::kCopy) {
+    if (!PossibleBases(path).empty()) return;
+    TakeOver(*file, path, info);
+  }
   file->at_path = true;
   if (file->record().path == path && file->record().state == FileState::kFollowed) return;
   file->record().path = path;
   file->record().state = FileState::kFollowed;
   file->changed = true;
+}
+
+// What was known as a copy stands at a path of its own now: put back in the original's place, or another file that has
+// the inode of a copy long gone.
+void Tailer::TakeOver(FollowedFile& file, const std::string& path, const struct stat& info) {
+  file.Close();
+  file.record().path = path;
+  file.StartOver();
+  if (!file.Open()) return;
+  for (const auto& [key, other] : files_) {
+    const FileRecord& original = other->record();
+    if (original.path != path || original.offset == 0 || other.get() == &file) continue;
+    FileRecord there = original;
+    there.device = info.st_dev;
+    there.inode = info.st_ino;
+    const FileRecord before = std::exchange(file.record(), std::move(there));
+    if (file.IsSameContent(SizeOf(info))) return;
+    file.record() = before;
+  }
 }
 
 // False where the folder is as it was, so that there was nothing to look at.

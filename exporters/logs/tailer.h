@@ -82,6 +82,7 @@ class Tailer {
   void DropUnnamedPatterns();
   bool IsNamed(const std::string& path) const;
   void LookAtPath(const std::string& path, bool first_sight, core::MonoTime now);
+  void TakeOver(FollowedFile& file, const std::string& path, const struct stat& info);
   bool LookAtSiblings(const std::string& base, Past past, core::MonoTime now);
   void LookAtSibling(const std::string& path, const FollowedFile* original, Past past, core::MonoTime now);
   // Registers a file that was not known; nullptr where it cannot be opened.

@@ -175,6 +175,18 @@ BOOST_AUTO_TEST_CASE(a_backup_beside_the_log_is_not_counted) {
   ExpectAll();
 }
 
+BOOST_AUTO_TEST_CASE(a_backup_is_put_back_in_place_of_the_log) {
+  Start();
+  Write("app.log", 100);
+  PollFor(1s);
+  std::filesystem::copy_file(File("app.log"), File("app.log.1"));
+  PollFor(20s);
+  Rename("app.log.1", "app.log");
+  Write("app.log", 50);
+  PollFor(15s);
+  ExpectAll();
+}
+
 BOOST_AUTO_TEST_CASE(truncated_and_grown_past_the_old_offset) {
   Start();
   Write("app.log", 10);
