@@ -11,7 +11,9 @@
   X(Probe)                     \
   X(Query)                     \
   X(PromqlTest)                \
-  X(Pipeline)
+  X(Pipeline)                  \
+  X(Cron)                      \
+  X(Template)
 
 namespace pipewarden::agent {
 
