@@ -6,6 +6,7 @@
 #include <set>
 
 #include "exporters/probe.h"
+#include "exporters/reference.h"
 
 namespace pipewarden::exporters {
 namespace {
@@ -58,6 +59,20 @@ BOOST_AUTO_TEST_CASE(metrics_are_named_and_told_alike_everywhere) {
   };
   check(CommonProbeMetrics());
   for (const ProbeKind* kind : ProbeKinds()) check(kind->metrics);
+}
+
+BOOST_AUTO_TEST_CASE(the_reference_names_every_option_and_metric) {
+  const std::string text = ProbeReference();
+  for (const ProbeKind* kind : ProbeKinds()) {
+    BOOST_TEST(text.find("### kind: " + std::string(kind->name) + "\n") != std::string::npos, kind->name);
+    for (const core::OptionTable table : kind->options)
+      for (const core::Option& option : table)
+        BOOST_TEST(text.find("`" + std::string(option.name)) != std::string::npos, option.name);
+    for (const ProbeMetric& metric : kind->metrics)
+      BOOST_TEST(text.find("`" + std::string(metric.name) + "`") != std::string::npos, metric.name);
+  }
+  BOOST_TEST(FreshnessReference().find("max_age") != std::string::npos);
+  BOOST_TEST(HostReference().find("filesystem") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
