@@ -200,15 +200,32 @@ Result<StoredRun> ReadRun(Database& database, const Statement& row) {
   return stored;
 }
 
+// A run that does not read back is told as failed and left out: it must not keep the others from going on.
 Result<std::vector<StoredRun>> ReadRuns(Database& database, Statement& select) {
   std::vector<StoredRun> runs;
+  std::vector<std::pair<RunId, std::string>> broken;
   const Result<void> read = Each(select, [&](const Statement& row) -> Result<void> {
-    auto run = ReadRun(database, row);
-    if (!run) return core::Fail(run.error());
-    runs.push_back(std::move(*run));
+    Result<StoredRun> run;
+    try {
+      run = ReadRun(database, row);
+    } catch (const json::exception& error) {
+      run = core::Fail(core::ErrorCode::kCorrupt, std::string("it does not read back: ") + error.what());
+    }
+    if (run)
+      runs.push_back(std::move(*run));
+    else if (run.error().code == core::ErrorCode::kCorrupt)
+      broken.emplace_back(row.Int(0), run.error().message);
+    else
+      return core::Fail(run.error());
     return {};
   });
   if (!read) return core::Fail(read.error());
+  for (const auto& [id, message] : broken) {
+    auto update =
+        database.Prepare("UPDATE runs SET state = 'failed', error = ? WHERE id = ? AND state IN ('queued', 'running')");
+    if (!update) return core::Fail(update.error());
+    if (auto done = update->Bind(1, message).Bind(2, id).Run(); !done) return core::Fail(done.error());
+  }
   return runs;
 }
 

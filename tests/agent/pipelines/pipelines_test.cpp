@@ -468,6 +468,25 @@ BOOST_AUTO_TEST_CASE(a_run_that_waits_in_the_queue_survives_a_restart) {
   BOOST_TEST(History("p").starts_with("succeeded schedule 2026-01-01T00:02:00Z\n"));
 }
 
+BOOST_AUTO_TEST_CASE(a_stored_run_that_does_not_read_back_holds_up_nothing) {
+  executor->scripts["p/a"].takes = 1h;
+  Apply("p: {overlap: allow, steps: {a: {run: x}}}");
+  Await(pipelines->RunNow({.pipeline = "p", .env = {}}));
+  Await(pipelines->RunNow({.pipeline = "p", .env = {{"A", "b"}}}));
+  Stop();
+  sqlite3* database = nullptr;
+  BOOST_REQUIRE(sqlite3_open((folder / "runs.db").c_str(), &database) == SQLITE_OK);
+  BOOST_REQUIRE(sqlite3_exec(database, "UPDATE runs SET request = '{\"env\": [7]}' WHERE id = 1", nullptr, nullptr,
+                             nullptr) == SQLITE_OK);
+  sqlite3_close(database);
+  Start();
+  Apply("p: {steps: {a: {run: x}}}");
+  const auto history = Await(pipelines->History("p", 10));
+  BOOST_REQUIRE(history.has_value());
+  BOOST_REQUIRE(history->size() == 1U);
+  BOOST_TEST(history->at(0).id == 2);
+}
+
 BOOST_AUTO_TEST_CASE(history_is_bounded) {
   Apply("p: {schedule: '* * * * *', keep_runs: 3, steps: {a: {run: x}}}");
   loop.Advance(10min + 30s);
