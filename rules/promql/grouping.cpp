@@ -11,11 +11,11 @@ bool IsMetadataLabel(std::string_view name) {
 }
 
 core::Labels WithoutMetadata(const core::Labels& labels) {
-  std::vector<core::Label> kept;
-  kept.reserve(labels.size());
-  for (const core::Label& label : labels)
-    if (!IsMetadataLabel(label.name)) kept.push_back(label);
-  return core::Labels(std::move(kept));
+  // A copy and an erasure: building anew would sort again.
+  core::Labels kept = labels;
+  for (const std::string_view name : {core::kMetricName, std::string_view("__type__"), std::string_view("__unit__")})
+    kept.Remove(name);
+  return kept;
 }
 
 std::string LabelsText(const core::Labels& labels) {
