@@ -31,14 +31,6 @@ core::Task<void> PingWatchdog(core::Loop& loop, core::Duration interval) {
   }
 }
 
-core::Task<void> Reload(Process& process) {
-  NotifyReloading();
-  const auto reloaded = co_await process.agent.Reload();
-  if (!reloaded)
-    process.logger.Error("reload failed, the old configuration goes on", {{"error", reloaded.error().message}});
-  NotifyReady();
-}
-
 core::Task<void> Main(Process& process) {
   core::Loop& loop = process.agent.loop();
   // Before anything starts, so that no signal is lost meanwhile.
@@ -61,7 +53,8 @@ core::Task<void> Main(Process& process) {
   for (;;) {
     auto [error, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
     if (error || number != SIGHUP) break;
-    co_await Reload(process);
+    if (const auto reloaded = co_await process.agent.Reload(); !reloaded)
+      process.logger.Error("reload failed, the old configuration goes on", {{"error", reloaded.error().message}});
   }
   process.logger.Info("ending");
   NotifyStopping();

@@ -18,6 +18,7 @@
 #include "agent/server/faces.h"
 #include "agent/server/server.h"
 #include "agent/status.h"
+#include "agent/supervisor.h"
 #include "agent/version.h"
 #include "alertmanager/alertmanager.h"
 #include "core/async/task_group.h"
@@ -43,6 +44,7 @@ struct Agent::Parts {
   core::Result<void> Serve();
   core::Task<core::Result<void>> Start();
   core::Task<core::Result<void>> Reload();
+  core::Task<core::Result<void>> ReadAndApply();
   core::Task<void> Stop();
   core::Task<void> Ticks();
   core::TimestampMs Tick(core::TimestampMs wall);  // rules thread; when the next group is due
@@ -272,6 +274,14 @@ core::Task<core::Result<void>> Agent::Parts::Start() {
 }
 
 core::Task<core::Result<void>> Agent::Parts::Reload() {
+  NotifyReloading();
+  core::Result<void> result = co_await ReadAndApply();
+  NotifyReady();
+  TellReload(result.has_value());
+  co_return result;
+}
+
+core::Task<core::Result<void>> Agent::Parts::ReadAndApply() {
   core::Result<void> result;
   Loaded loaded = co_await loop.Blocking([file = options.config_file] { return Load(file); });
   if (loaded.errors.empty()) {
@@ -280,7 +290,6 @@ core::Task<core::Result<void>> Agent::Parts::Reload() {
   } else {
     result = core::Fail(loaded.errors.ToError());
   }
-  TellReload(result.has_value());
   if (!result) co_return result;
   config = loaded.config;
   for (const std::string& warning : config->warnings) logger.Warn("configuration", {{"warning", warning}});

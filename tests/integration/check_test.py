@@ -18,7 +18,7 @@ probes:
   - {name: one, kind: http, url: "http://127.0.0.1/", interval: 15s}
   - {name: one, kind: tcp, address: "127.0.0.1:1"}
   - {name: three, kind: htpp, url: "http://127.0.0.1/"}
-  - {name: four, kind: http, url: "http://127.0.0.1/", fail_if_body_matches_regexp: ["("]}
+  - {name: four, kind: http, url: "http://127.0.0.1/", body_matches: "("}
   - {name: five, kind: postgres, host: localhost, password_file: /nonexistent/secret}
   - {name: six, kind: http}
 logs:

@@ -31,7 +31,9 @@ def test(folder):
         assert (body.endswith(b"# EOF\n")) == (kind != "text/plain")
     said = subprocess.run([prometheus.promtool(), "check", "metrics"], input=agent.text("/metrics"), text=True,
                           capture_output=True)
-    assert said.returncode == 0 and not said.stdout + said.stderr, said.stdout + said.stderr
+    # The memory metrics have node_exporter's names, of which promtool says this too.
+    remarks = [line for line in (said.stdout + said.stderr).splitlines() if not line.startswith("node_memory_")]
+    assert not remarks, remarks
 
     server = prometheus.start(folder, f"""
 scrape_configs:

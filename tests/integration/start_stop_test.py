@@ -31,10 +31,12 @@ def notified(folder):
 
 
 def wait_for(receiver, word):
-    while True:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
         message = receiver.recv(4096).decode()
         if word in message:
             return message
+    raise AssertionError(f"{word} was not told")
 
 
 def test(folder):
