@@ -44,6 +44,7 @@ core::Task<void> Main(Process& process) {
       process.logger.Error("cannot start", {{"error", started.error().message}});
     }
     process.exit_code = started.error().code == core::ErrorCode::kInvalid ? kExitUsage : kExitFailed;
+    co_await process.agent.Stop();  // what had started already
     loop.Stop();
     co_return;
   }

@@ -111,9 +111,12 @@ core::Result<void> Agent::Parts::Open(const Config& first) {
   storage_path = !options.storage_path.empty() ? options.storage_path
                  : !first.storage.path.empty() ? first.storage.path
                                                : "data";
-  std::error_code error;
-  std::filesystem::create_directories(storage_path, error);
-  if (error) return core::Fail(core::SystemError("storage folder " + storage_path, error.value()));
+  // Each part has a folder of its own there.
+  for (const char* part : {"/samples", "/alertmanager", "/logs", "/pipelines"}) {
+    std::error_code error;
+    std::filesystem::create_directories(storage_path + part, error);
+    if (error) return core::Fail(core::SystemError("storage folder " + storage_path + part, error.value()));
+  }
 
   auto opened = rules::Storage::Open({.path = storage_path + "/samples",
                                       .retention_time = first.storage.retention_time,

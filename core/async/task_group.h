@@ -18,7 +18,8 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  // Starts at the next turn of the loop. After Cancel() nothing starts any more.
+  // Called on the loop's thread it runs at once up to its first wait, before Spawn returns. After Cancel() nothing
+  // starts any more.
   void Spawn(std::string name, Task<void> task);
   // As Spawn, and gives a handle by which this one task is cancelled.
   using TaskId = std::uint64_t;

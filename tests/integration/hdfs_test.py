@@ -18,8 +18,8 @@ probes:
     interval: 1s
     timeout: 1s
     bean: "Hadoop:service=NameNode,name=FSNamesystemState"
-    attributes: {{BlocksTotal: hdfs_blocks}}
-  - {{name: nobean, kind: jmx, url: "{url}", bean: "Hadoop:service=NameNode,name=Nonsense", attributes: {{X: x}}, interval: 1s}}
+    attributes: [BlocksTotal]
+  - {{name: nobean, kind: jmx, url: "{url}", bean: "Hadoop:service=NameNode,name=Nonsense", attributes: [X], interval: 1s}}
 """
 
 
@@ -40,7 +40,7 @@ def test(folder):
     assert "bean" in agent.command("probe", "nobean")[1]
 
     hdfs.command("write /data/x 1000")
-    lib.eventually(lambda: value("hdfs_blocks", probe="bean") or value("probe_jmx_value", probe="bean"), 20, "a block")
+    lib.eventually(lambda: value("probe_jmx_value", probe="bean", attribute="BlocksTotal") == 1, 20, "a block")
 
     hdfs.command("stop 0")
     lib.eventually(lambda: value("probe_success", probe="three") == 0, 20, "two of three to be too few")
