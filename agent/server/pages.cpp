@@ -59,6 +59,7 @@ std::string Ago(WallTime time, WallTime now) {
 std::string Took(core::Duration duration) {
   if (duration <= core::Duration::zero()) return "";
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration);
+  if (ms.count() == 0) return "under 1 ms";
   if (ms < std::chrono::seconds(10)) return std::to_string(ms.count()) + " ms";
   return core::FormatDuration(std::chrono::duration_cast<std::chrono::seconds>(duration));
 }
