@@ -220,7 +220,10 @@ std::string Printer::Text(const Expr& expr) const {
     }
     case Expr::Kind::kBinary: {
       const auto& binary = static_cast<const BinaryExpr&>(expr);
-      return Text(*binary.lhs) + " " + BinaryHead(binary) + " " + Text(*binary.rhs);
+      std::string lhs = Text(*binary.lhs);
+      // Read back, the sign of +Inf would be an operator around the whole power.
+      if (binary.op == BinaryOp::kPow && lhs == "+Inf") lhs = "Inf";
+      return lhs + " " + BinaryHead(binary) + " " + Text(*binary.rhs);
     }
     case Expr::Kind::kUnary: {
       const auto& unary = static_cast<const UnaryExpr&>(expr);

@@ -55,6 +55,7 @@ const Good kGood[] = {
     {"(a + b) * c", "(a + b) * c"},
     {"2 ^ 3 ^ 2", "2 ^ 3 ^ 2"},
     {"-a ^ 2", "-a ^ 2"},
+    {"a - inf ^ 2", "a - Inf ^ 2"},
     {"a == bool b", "a == bool b"},
     {"a and on (x) b", "a and on (x) b"},
     {"a * ignoring(x, y) group_left(z) b", "a * ignoring (x, y) group_left (z) b"},
