@@ -194,6 +194,18 @@ BOOST_AUTO_TEST_CASE(what_is_no_use_to_retry_waits_for_the_next_tick) {
   BOOST_TEST(Heard() == "330s firing a");
 }
 
+BOOST_AUTO_TEST_CASE(what_resolves_before_it_got_through_is_given_up_and_not_told) {
+  Apply(kTwo);
+  for (int i = 0; i < 100; ++i) teller.outcomes["team/webhook[1]"].push_back(TryAgain("down"));
+  Fire("a");
+  loop.Advance(4min);
+  Resolve("a");
+  loop.Advance(2min);
+  teller.outcomes.clear();
+  loop.Advance(30min);
+  BOOST_TEST(Heard(true) == "30s team/webhook[0] firing a; 330s team/webhook[0] resolved a");
+}
+
 BOOST_AUTO_TEST_CASE(a_silenced_alert_is_not_told_and_told_when_the_silence_ends) {
   Apply(kPlain);
   Silence("alertname=a", 12min);

@@ -77,7 +77,7 @@ struct AlertmanagerFixture {
   // As after a start of the process on the same data.
   void Start() {
     manager = std::make_unique<Alertmanager>(loop, http, core::Logger(core::LogLevel::kError, core::LogFormat::kLogfmt),
-                                             nullptr, folder.path.string(), "http://am");
+                                             nullptr, (folder.path / "alertmanager").string(), "http://am");
     if (auto opened = manager->Open(); !opened) throw std::runtime_error(opened.error().message);
   }
   // Ends it as SIGKILL would: nothing is written any more.
