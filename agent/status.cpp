@@ -21,6 +21,7 @@ ProbeView View(const exporters::ProbeStatus& status) {
   view.message = status.message;
   view.since = status.last_change.value_or(core::WallTime{});
   view.interval = status.interval;
+  for (const exporters::ProbeRun& run : status.history) view.history.push_back(run.success);
   if (!status.history.empty()) {
     const exporters::ProbeRun& last = status.history.back();
     view.success = last.success;

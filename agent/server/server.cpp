@@ -131,8 +131,7 @@ void* HandleInitThread(const mg_context* context, int) {
 
 int HandleInitSsl(void* context, void* user) {
   auto* listener = static_cast<Listener*>(user);
-  // civetweb takes a digit and an s anywhere in a socket's path for a TLS port, and wants a context that nobody uses.
-  if (listener->tls == nullptr) return 1;
+  if (listener->tls == nullptr) return 1;  // a listener without TLS, which civetweb took for one by its address
   return listener->tls->SetUp(static_cast<SSL_CTX*>(context)) ? 1 : -1;
 }
 
@@ -500,11 +499,14 @@ struct Server::State {
     auto taken = StorageLock::Take(options.storage_path, *path);
     if (!taken) return std::unexpected(taken.error());
     lock.emplace(std::move(*taken));
-    // civetweb binds; only the mask decides on the file's mode from its first moment on.
-    const mode_t mask = umask(0177);
-    auto listener = Listen(Kind::kSocket, "x" + *path, 8);
-    umask(mask);
+    // civetweb binds it, with the mode that the process's umask gives, and takes a digit followed by 's' anywhere in
+    // the path for a TLS port. So it is bound in a private folder, named by its descriptor, gets its mode there, and
+    // moves.
+    auto room = PrivateFolder::Make(options.storage_path);
+    if (!room) return std::unexpected(room.error());
+    auto listener = Listen(Kind::kSocket, "x" + room->PathByDescriptor("socket"), 8);
     if (!listener) return std::unexpected(listener.error());
+    if (auto moved = room->MoveOut("socket", *path, 0600); !moved) return moved;
     socket_path = std::move(*path);
     return {};
   }
@@ -544,6 +546,7 @@ void Server::Stop() {
     mg_stop(listener->context);
   }
   state_->listeners.clear();
+  if (!state_->socket_path.empty()) unlink(state_->socket_path.c_str());
   state_->lock.reset();
   state_->metrics.reset();
   mg_exit_library();

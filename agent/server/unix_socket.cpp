@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 namespace pipewarden::agent {
@@ -13,19 +16,43 @@ using core::ErrorCode;
 using core::Fail;
 
 core::Result<std::string> SocketPath(const std::string& storage_path) {
-  // sockaddr_un has 108 bytes with the closing NUL; civetweb marks the address by one more.
-  constexpr std::size_t kLongest = 106;
+  constexpr std::size_t kLongest = 107;  // sockaddr_un has 108 bytes with the closing NUL, and clients connect to it
   std::string path = storage_path + "/pipewarden.sock";
   if (path.size() > kLongest) {
     return Fail(ErrorCode::kInvalid, "the agent's Unix socket would be " + path + ", " + std::to_string(path.size()) +
                                          " bytes long; a socket's path may have " + std::to_string(kLongest) +
                                          ". Choose a shorter --storage.path.");
   }
-  if (path.find(',') != std::string::npos) {
-    return Fail(ErrorCode::kInvalid, "the agent's Unix socket would be " + path +
-                                         "; a comma cannot be in its path. Choose another --storage.path.");
-  }
   return path;
+}
+
+core::Result<PrivateFolder> PrivateFolder::Make(const std::string& parent) {
+  std::string path = parent + "/.socket-XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) return Fail(core::SystemError("make a folder in " + parent, errno));
+  const int descriptor = open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) {
+    const int number = errno;
+    rmdir(path.c_str());
+    return Fail(core::SystemError("open " + path, number));
+  }
+  return PrivateFolder(std::move(path), descriptor);
+}
+
+PrivateFolder::~PrivateFolder() {
+  if (descriptor_ < 0) return;
+  close(descriptor_);
+  rmdir(path_.c_str());
+}
+
+std::string PrivateFolder::PathByDescriptor(const std::string& name) const {
+  return "/proc/self/fd/" + std::to_string(descriptor_) + "/" + name;
+}
+
+core::Result<void> PrivateFolder::MoveOut(const std::string& name, const std::string& to, unsigned mode) const {
+  const std::string from = path_ + "/" + name;
+  if (chmod(from.c_str(), mode) != 0) return Fail(core::SystemError("change the mode of " + from, errno));
+  if (rename(from.c_str(), to.c_str()) != 0) return Fail(core::SystemError("make " + to, errno));
+  return {};
 }
 
 core::Result<StorageLock> StorageLock::Take(const std::string& storage_path, const std::string& socket_path) {

@@ -193,7 +193,8 @@ class YamlReader final : public YAML::EventHandler {
     if (tag != "?" && tag != "!") CheckTag(tag, node.where_);
     if (tag == std::string(kCoreTag) + "null") node.kind_ = YamlNode::Kind::kNull;
     // The file is valid UTF-8, but yaml-cpp writes the escapes \N and \_ as single bytes.
-    if (!IsValidUtf8(value)) throw Refusal{node.where_, "the escapes \\N and \\_ are not known; write \\u0085 or \\u00A0"};
+    if (!IsValidUtf8(value))
+      throw Refusal{node.where_, "the escapes \\N and \\_ are not known; write \\u0085 or \\u00A0"};
     plain_merge_ = tag == "?" && value == "<<";
     Close(std::move(node), anchor, 1, 1);
     plain_merge_ = false;

@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(any_path_may_hold_the_socket) {
   for (const char* name : {"0s", "1r", "x", "a b", "9s,"}) {
     options.storage_path = folder / name;
     auto started = Server::Start(options, Table(), clock, logger, std::make_shared<prometheus::Registry>());
-    BOOST_TEST(started.has_value() == (std::string(name).find(',') == std::string::npos), name);
+    BOOST_TEST(started.has_value(), name);
     if (!started) continue;
     HttpPeer peer((*started)->socket_path(), 0);
     peer.Send("GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n");
