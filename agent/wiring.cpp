@@ -19,7 +19,7 @@
 #include "agent/server/server.h"
 #include "agent/status.h"
 #include "agent/supervisor.h"
-#include "agent/version.h"
+#include "core/version.h"
 #include "alertmanager/alertmanager.h"
 #include "core/async/task_group.h"
 #include "core/net/http_client.h"
@@ -212,7 +212,7 @@ void Agent::Parts::MakeMetrics() {
       .Name("pipewarden_build_info")
       .Help("The running version; always 1.")
       .Register(*registry)
-      .Add({{"version", std::string(kVersion)}})
+      .Add({{"version", std::string(core::kVersion)}})
       .Set(1);
   reload_successful =
       gauge("pipewarden_config_last_reload_successful", "Whether the last reading of the configuration succeeded.");

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "agent/commands/list.h"
-#include "agent/version.h"
+#include "core/version.h"
 #include "core/config/option_table.h"
 
 namespace pipewarden::agent {
@@ -26,7 +26,7 @@ int RunCommandLine(int argc, const char* const* argv) {
       "Pipewarden watches a data pipeline from the node it runs on: it probes, tails logs, runs the pipeline's\n"
       "steps, judges what it sees by Prometheus rules and tells people by Alertmanager's routing."};
   app.name("pipewarden");
-  app.set_version_flag("--version", "pipewarden " + std::string(kVersion), "Print the version and exit");
+  app.set_version_flag("--version", "pipewarden " + std::string(core::kVersion), "Print the version and exit");
   app.set_help_flag("-h,--help", "Print this help and exit");
   app.require_subcommand(1);
   app.footer(

@@ -4,7 +4,7 @@
 
 #include "agent/server/faces.h"
 #include "agent/server/html.h"
-#include "agent/version.h"
+#include "core/version.h"
 #include "core/time/civil_time.h"
 #include "core/time/duration.h"
 #include "rules/snapshot.h"
@@ -278,7 +278,7 @@ class Overview {
 
   std::string More() const {
     return Section(
-        "more", "Where the rest is", "Pipewarden " + std::string(kVersion),
+        "more", "Where the rest is", "Pipewarden " + std::string(core::kVersion),
         "<ul>"
         "<li><a href=\"/metrics\">/metrics</a>: everything measured, for a Prometheus to scrape</li>"
         "<li><a href=\"/api/v1/rules\">/api/v1/rules</a>: the rules and their state; the whole of "

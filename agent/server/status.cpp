@@ -5,7 +5,7 @@
 
 #include "agent/server/faces.h"
 #include "agent/server/own_api.h"
-#include "agent/version.h"
+#include "core/version.h"
 #include "core/time/civil_time.h"
 #include "rules/snapshot.h"
 
@@ -172,7 +172,7 @@ Routes StatusRoutes(std::shared_ptr<const ServerContext> context) {
           }),
       Row("GET", "/api/v1/status/buildinfo",
           [](const HttpRequest&) {
-            return DataResponse({{"version", kVersion},
+            return DataResponse({{"version", core::kVersion},
                                  {"revision", ""},
                                  {"branch", ""},
                                  {"buildUser", ""},
