@@ -148,22 +148,23 @@ core::Task<void> Notifier::Deliver(std::shared_ptr<Delivery> delivery) {
   Flush& flush = *delivery->flush;
   // After a reload a delivery of the group's earlier self may be under way: its outcome decides whether this one is
   // needed at all.
+  const auto in_flight = in_flight_;
   bool waited = false;
-  while (in_flight_.contains(delivery->key) && parts_.loop.clock().Monotonic() < flush.deadline) {
+  while (in_flight->contains(delivery->key) && parts_.loop.clock().Monotonic() < flush.deadline) {
     waited = true;
     co_await parts_.loop.Sleep(100ms);
   }
-  if (in_flight_.contains(delivery->key)) co_return End(delivery->flush, false);
+  if (in_flight->contains(delivery->key)) co_return End(delivery->flush, false);
   if (waited && !Wanted(*delivery, delivery->integration->send_resolved)) co_return End(delivery->flush, true);
-  in_flight_.insert(delivery->key);
+  in_flight->insert(delivery->key);
   bool ok = false;
   try {
     ok = co_await Attempt(delivery);
   } catch (...) {
-    in_flight_.erase(delivery->key);
+    in_flight->erase(delivery->key);
     throw;
   }
-  in_flight_.erase(delivery->key);
+  in_flight->erase(delivery->key);
   if (ok) {
     flush.group->undelivered.erase(delivery->key);
     Log(*delivery);

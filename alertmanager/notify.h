@@ -47,7 +47,7 @@ class Notifier {
   void Run(std::shared_ptr<Flush> flush);
   // From now on a delivery that fails is not tried again (the agent ends; the next start does).
   void StopRetrying() { stopping_ = true; }
-  std::size_t in_flight() const { return in_flight_.size(); }
+  std::size_t in_flight() const { return in_flight_->size(); }
 
  private:
   struct Delivery {
@@ -71,7 +71,9 @@ class Notifier {
 
   NotifierParts parts_;
   std::function<void(const Flush&)> done_;
-  std::set<std::string> in_flight_;                   // keys of the log that are being delivered
+  // Shared with the deliveries, which unwind after the notifier when the process ends in haste.
+  std::shared_ptr<std::set<std::string>> in_flight_ =
+      std::make_shared<std::set<std::string>>();      // keys of the log that are being delivered
   std::map<std::string, core::MonoTime> hold_until_;  // what a Retry-After asked for
   bool stopping_ = false;
 };
