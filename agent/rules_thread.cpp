@@ -27,7 +27,7 @@ core::Task<void> RulesThread::Run(std::move_only_function<void()> work) {
       [&](auto handler) {
         auto resume = std::make_shared<decltype(handler)>(std::move(handler));
         const bool posted = Post([this, &work, resume] {
-          work();
+          RunOne(work);
           loop_.Post([resume] { (*resume)(); });
         });
         if (!posted) loop_.Post([resume] { (*resume)(); });
@@ -44,6 +44,14 @@ void RulesThread::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void RulesThread::RunOne(std::move_only_function<void()>& work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    loop_.logger().Error("work of the rules thread ended by an exception", {{"error", error.what()}});
+  }
+}
+
 void RulesThread::Work() {
   mutex_.Lock();
   for (;;) {
@@ -53,7 +61,7 @@ void RulesThread::Work() {
       Item item = std::move(queue_.front());
       queue_.pop_front();
       mutex_.Unlock();
-      item.work();
+      RunOne(item.work);
     }  // lets time go on only after the work is done
     mutex_.Lock();
   }

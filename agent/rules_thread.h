@@ -1,5 +1,6 @@
 // The rules thread: one worker that owns the storage's writing side. Ticks, scraped batches and reloads of rules reach
-// it as pieces of work, in order. With a jumping clock time stands still while work is queued.
+// it as pieces of work, in order. With a jumping clock time stands still while work is queued. An exception that leaves
+// a piece of work is our own error: it is logged, and the next piece runs.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,7 @@ class RulesThread {
 
   // Any thread. False when the queue is full, or after Stop: the work is dropped.
   bool Post(std::move_only_function<void()> work) EXCLUDES(mutex_);
-  // Loop thread: runs the work there and resumes here when it is done (as Loop::Blocking does with the pool).
+  // Loop thread: runs the work there and resumes here when it has ended, or at once where it was dropped.
   core::Task<void> Run(std::move_only_function<void()> work);
   // Finishes what is queued and joins.
   void Stop() EXCLUDES(mutex_);
@@ -33,6 +34,7 @@ class RulesThread {
     core::Loop::Busy hold;
   };
   void Work() EXCLUDES(mutex_);
+  void RunOne(std::move_only_function<void()>& work);
 
   core::Loop& loop_;
   const std::size_t max_queue_;

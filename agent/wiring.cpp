@@ -9,6 +9,7 @@
 #include <atomic>
 #include <filesystem>
 #include <limits>
+#include <optional>
 
 #include "agent/config.h"
 #include "agent/pipelines/pipelines.h"
@@ -17,6 +18,7 @@
 #include "agent/server/ask.h"
 #include "agent/server/faces.h"
 #include "agent/server/server.h"
+#include "agent/server/unix_socket.h"
 #include "agent/status.h"
 #include "agent/supervisor.h"
 #include "core/version.h"
@@ -39,6 +41,7 @@ struct Agent::Parts {
   Parts(AgentOptions options_, core::Clock& clock_, core::Logger logger_)
       : options(std::move(options_)), clock(clock_), logger(std::move(logger_)), loop(clock, logger) {}
 
+  core::Result<void> Lock(const Config& config);
   core::Result<void> Open(const Config& config);
   void Apply(const Config& config);
   core::Result<void> Serve();
@@ -60,6 +63,7 @@ struct Agent::Parts {
   core::TaskGroup tasks{loop};
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
   std::string storage_path;
+  std::optional<StorageLock> storage_lock;
   std::shared_ptr<const Config> config;
 
   core::HttpClient http{loop};
@@ -106,11 +110,21 @@ std::string ExternalUrl(const AgentOptions& options) {
 
 }  // namespace
 
-// Everything that keeps state opens it here, before anything runs.
-core::Result<void> Agent::Parts::Open(const Config& first) {
+// Before anything there is read or written: two agents on one storage path would adopt and start the same steps.
+core::Result<void> Agent::Parts::Lock(const Config& first) {
   storage_path = !options.storage_path.empty() ? options.storage_path
                  : !first.storage.path.empty() ? first.storage.path
                                                : "data";
+  const auto socket = SocketPath(storage_path);
+  if (!socket) return core::Fail(socket.error());
+  auto lock = StorageLock::Take(storage_path, *socket);
+  if (!lock) return core::Fail(lock.error());
+  storage_lock = std::move(*lock);
+  return {};
+}
+
+// Everything that keeps state opens it here, before anything runs.
+core::Result<void> Agent::Parts::Open(const Config& first) {
   // Each part has a folder of its own there.
   for (const char* part : {"/samples", "/alertmanager", "/logs", "/pipelines"}) {
     std::error_code error;
@@ -156,10 +170,12 @@ void Agent::Parts::Apply(const Config& next) {
   freshness->Apply(next.freshness);
   pipelines->Apply(next.pipelines);
   alertmanager->Apply(next.alerting.routing);
-  rules_thread->Post([this, files = next.rule_files, interval = next.global.evaluation_interval,
-                      external_labels = next.global.external_labels, now = core::ToMs(clock.Now())]() mutable {
-    rules->Apply(files, interval, external_labels, now);
-  });
+  const bool posted =
+      rules_thread->Post([this, files = next.rule_files, interval = next.global.evaluation_interval,
+                          external_labels = next.global.external_labels, now = core::ToMs(clock.Now())]() mutable {
+        rules->Apply(files, interval, external_labels, now);
+      });
+  if (!posted) logger.Error("the rules were not applied: the rules thread is busy or has ended; reload again");
 }
 
 core::Result<void> Agent::Parts::Serve() {
@@ -178,12 +194,12 @@ core::Result<void> Agent::Parts::Serve() {
   context->sources = [this] { return sources; };
   context->engine = engine.get();
   context->storage = storage.get();
-  context->external_labels = config->global.external_labels;
   context->reload = [this](core::MonoTime deadline) {
     return AskTask<void>(loop, tasks, "reload", deadline, [this] { return Reload(); });
   };
   auto started = Server::Start({.listen_addresses = options.listen_addresses,
                                 .storage_path = storage_path,
+                                .storage_is_locked = true,
                                 .web_config_file = options.web_config_file,
                                 .hosts = {HostName()}},
                                AllRoutes(context), clock, logger.With({{"part", "web"}}), registry);
@@ -256,6 +272,8 @@ core::Task<core::Result<void>> Agent::Parts::Start() {
   config = loaded.config;
   for (const std::string& warning : config->warnings) logger.Warn("configuration", {{"warning", warning}});
   MakeMetrics();
+  result = Lock(*config);
+  if (!result) co_return result;
   result = Open(*config);
   if (!result) co_return result;
   result = co_await pipelines->Open();
@@ -289,7 +307,7 @@ core::Task<core::Result<void>> Agent::Parts::ReadAndApply() {
   Loaded loaded = co_await loop.Blocking([file = options.config_file] { return Load(file); });
   if (loaded.errors.empty()) {
     // The file of users and certificates belongs to the configuration: both are taken, or neither.
-    result = server->ReloadWebConfig();
+    result = co_await loop.Blocking([this] { return server->ReloadWebConfig(); });
   } else {
     result = core::Fail(loaded.errors.ToError());
   }

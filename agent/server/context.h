@@ -149,7 +149,6 @@ struct ServerContext {
   const rules::promql::Engine* engine = nullptr;
   const rules::promql::Queryable* storage = nullptr;
   std::function<std::shared_ptr<const rules::RulesSnapshot>()> rules;  // RuleManager::Snapshot
-  core::Labels external_labels{};
 };
 
 }  // namespace pipewarden::agent

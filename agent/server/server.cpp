@@ -349,7 +349,7 @@ HttpResponse Answer(const Router& router, HttpRequest& request, mg_connection* c
   return Router::Run(route, request);
 }
 
-int HandleBegin(mg_connection* connection) {
+int HandleRequest(mg_connection* connection) {
   auto& listener = *static_cast<Listener*>(mg_get_user_data(mg_get_context(connection)));
   const mg_request_info& info = *mg_get_request_info(connection);
   mg_disable_connection_keep_alive(connection);
@@ -370,6 +370,18 @@ int HandleBegin(mg_connection* connection) {
                                     {"status", std::to_string(status)},
                                     {"peer", request.unix_socket ? "unix" : request.peer}});
   return status;
+}
+
+// civetweb is C: no exception may pass through it. What a handler throws is a 500 already (Router::Run); what is left
+// is a streamed body, whose head is sent, or no memory: the connection is closed.
+int HandleBegin(mg_connection* connection) {
+  try {
+    return HandleRequest(connection);
+  } catch (const std::exception& error) {
+    auto& listener = *static_cast<Listener*>(mg_get_user_data(mg_get_context(connection)));
+    listener.logger.Error("a request ended by an exception", {{"error", error.what()}});
+    return 500;
+  }
 }
 
 // "127.0.0.1:9595" -> what civetweb calls a port; ":9595" is all addresses of both protocols.
@@ -496,9 +508,11 @@ struct Server::State {
     if (options.storage_path.empty()) return {};
     auto path = SocketPath(options.storage_path);
     if (!path) return std::unexpected(path.error());
-    auto taken = StorageLock::Take(options.storage_path, *path);
-    if (!taken) return std::unexpected(taken.error());
-    lock.emplace(std::move(*taken));
+    if (!options.storage_is_locked) {
+      auto taken = StorageLock::Take(options.storage_path, *path);
+      if (!taken) return std::unexpected(taken.error());
+      lock.emplace(std::move(*taken));
+    }
     // civetweb binds it, with the mode that the process's umask gives, and takes a digit followed by 's' anywhere in
     // the path for a TLS port. So it is bound in a private folder, named by its descriptor, gets its mode there, and
     // moves.

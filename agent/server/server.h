@@ -25,6 +25,7 @@ struct ServerOptions {
   std::vector<std::string> listen_addresses{"127.0.0.1:9595"};  // host:port, [v6]:port, :port for all; port 0 takes any
   std::string health_listen_address{};  // a listener for the routes marked `open` alone, without users; "" is none
   std::string storage_path{};           // the socket is pipewarden.sock there; "" is none
+  bool storage_is_locked = false;       // by the caller, with StorageLock; else the server locks it
   std::string web_config_file{};        // "" is none
   std::vector<std::string> hosts{};     // names for Host headers beside those of the web configuration
   int threads = 64;

@@ -50,6 +50,13 @@ def test(folder):
     status = (agent.storage / "pipewarden.sock").stat()
     assert status.st_mode & 0o777 == 0o600, oct(status.st_mode)
 
+    # A second agent on the same storage path touches nothing there.
+    before = sorted(str(path) for path in agent.storage.rglob("*"))
+    code, output = agent.command("run", "--config.file", agent.config, "--web.listen-address", "127.0.0.1:0")
+    assert code == 1 and "another agent runs on" in output, (code, output)
+    assert "adopted" not in output and sorted(str(path) for path in agent.storage.rglob("*")) == before, output
+    assert agent.socket("GET", "/-/ready")[0] == 200
+
     # Our own changing routes answer on the socket alone.
     assert agent.get("/-/reload", method="POST", data=b"")[0] == 403
     assert agent.socket("POST", "/-/reload")[0] == 200
