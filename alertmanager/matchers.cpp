@@ -6,6 +6,8 @@
 #include <optional>
 #include <tuple>
 
+#include "core/template/format.h"
+
 namespace pipewarden::alertmanager {
 namespace {
 
@@ -41,25 +43,6 @@ bool IsSpace(char32_t c) {
 bool IsReserved(char32_t c) {
   return IsSpace(c) ||
          (c < 0x80 && std::string_view("{}!=~,\\\"'`").find(static_cast<char>(c)) != std::string_view::npos);
-}
-
-void AppendUtf8(std::string& out, char32_t c) {
-  const auto put = [&](char32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
-  if (c < 0x80) {
-    put(c);
-  } else if (c < 0x800) {
-    put(0xC0 | (c >> 6U));
-    put(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    put(0xE0 | (c >> 12U));
-    put(0x80 | ((c >> 6U) & 0x3F));
-    put(0x80 | (c & 0x3F));
-  } else {
-    put(0xF0 | (c >> 18U));
-    put(0x80 | ((c >> 12U) & 0x3F));
-    put(0x80 | ((c >> 6U) & 0x3F));
-    put(0x80 | (c & 0x3F));
-  }
 }
 
 // The number of `digits` digits in base 16 or 8 at `at`.
@@ -109,7 +92,7 @@ std::optional<std::string> UnquoteGo(std::string_view body) {
       out += static_cast<char>(static_cast<unsigned char>(*value));
     } else {
       if (*value > 0x10FFFF || (*value >= 0xD800 && *value <= 0xDFFF)) return std::nullopt;
-      AppendUtf8(out, *value);
+      core::AppendUtf8(out, *value);
     }
   }
   return out;
@@ -283,16 +266,6 @@ Result<Matcher> ParseClassicMatcher(std::string_view text) {
   return Matcher::Make(std::string(name), op->second, std::move(*value));
 }
 
-// unicode.IsPrint, near enough: what a terminal or a reader cannot see is escaped.
-bool IsPrint(char32_t c) {
-  if (c < 0x20 || (c >= 0x7F && c <= 0xA0) || c == 0xAD) return false;
-  if (c == ' ') return true;
-  if (IsSpace(c) || (c >= 0x200B && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F))
-    return false;
-  if (c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFB) || (c >= 0xE000 && c <= 0xF8FF) || c >= 0xE0000) return false;
-  return c != 0xFFFE && c != 0xFFFF;
-}
-
 std::string EscapeOpenMetrics(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -376,9 +349,9 @@ bool MatchesAll(const Matchers& matchers, const core::Labels& labels) {
 std::string MatcherText(const Matcher& matcher) {
   std::string out;
   if (AnyReserved(matcher.name())) {
-    out = GoQuote(matcher.name());
+    out = core::GoQuote(matcher.name());
     out += core::MatchOpText(matcher.op());
-    return out += GoQuote(matcher.value());
+    return out += core::GoQuote(matcher.value());
   }
   out = matcher.name();
   out += core::MatchOpText(matcher.op());
@@ -400,45 +373,9 @@ std::string LabelSetText(const core::Labels& labels) {
     if (out.size() > 1) out += ", ";
     out += label.name;
     out += '=';
-    out += GoQuote(label.value);
+    out += core::GoQuote(label.value);
   }
   return out += '}';
-}
-
-std::string GoQuote(std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  const auto hex = [](std::string& out, char32_t value, int digits) {
-    for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4)
-      out += kHex[(value >> static_cast<unsigned>(shift)) & 0xF];
-  };
-  std::string out = "\"";
-  while (!text.empty()) {
-    const Rune rune = DecodeRune(text);
-    const char32_t c = rune.value;
-    const std::string_view meaning = "\a\b\f\n\r\t\v\\\"";
-    const std::string_view plain = "abfnrtv\\\"";
-    if (!rune.valid) {
-      out += "\\x";
-      hex(out, static_cast<unsigned char>(text[0]), 2);
-    } else if (const std::size_t at = c < 0x80 ? meaning.find(static_cast<char>(c)) : std::string_view::npos;
-               at != std::string_view::npos) {
-      out += '\\';
-      out += plain[at];
-    } else if (IsPrint(c)) {
-      out += text.substr(0, rune.length);
-    } else if (c < 0x80) {
-      out += "\\x";
-      hex(out, c, 2);
-    } else if (c < 0x10000) {
-      out += "\\u";
-      hex(out, c, 4);
-    } else {
-      out += "\\U";
-      hex(out, c, 8);
-    }
-    text.remove_prefix(rune.length);
-  }
-  return out += '"';
 }
 
 }  // namespace pipewarden::alertmanager

@@ -35,6 +35,5 @@ bool MatchesAll(const Matchers& matchers, const core::Labels& labels);
 std::string MatcherText(const core::Matcher& matcher);  // a="b"; a name that needs it is quoted
 std::string MatchersText(const Matchers& matchers);     // {a="b",c=~"d"}, in the order given
 std::string LabelSetText(const core::Labels& labels);   // {a="b", c="d"}, values quoted as Go's %q
-std::string GoQuote(std::string_view text);             // strconv.Quote
 
 }  // namespace pipewarden::alertmanager

@@ -1,8 +1,8 @@
 #include "agent/server/json_text.h"
 
-#include <charconv>
-#include <cmath>
 #include <cstdint>
+
+#include "rules/promql/text.h"
 
 namespace pipewarden::agent {
 
@@ -66,18 +66,7 @@ void AppendJsonLabels(std::string& out, const core::Labels& labels) {
 
 void AppendJsonValue(std::string& out, double value) {
   out += '"';
-  if (std::isnan(value)) {
-    out += "NaN";
-  } else if (std::isinf(value)) {
-    out += value > 0 ? "+Inf" : "-Inf";
-  } else {
-    const double magnitude = std::fabs(value);
-    const bool exponent = magnitude != 0 && (magnitude < 1e-6 || magnitude >= 1e21);
-    char buffer[400];
-    const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value,
-                                            exponent ? std::chars_format::scientific : std::chars_format::fixed);
-    out.append(buffer, end);
-  }
+  out += rules::promql::FormatSample(value);
   out += '"';
 }
 

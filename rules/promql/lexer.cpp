@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/template/format.h"
 #include "rules/promql/annotations.h"
 #include "rules/promql/text.h"
 
@@ -648,10 +649,10 @@ core::Result<std::string> Unquote(std::string_view text) {
         out += static_cast<char>(take(2, 16));
         break;
       case 'u':
-        AppendUtf8(out, take(4, 16));
+        core::AppendUtf8(out, take(4, 16));
         break;
       case 'U':
-        AppendUtf8(out, take(8, 16));
+        core::AppendUtf8(out, take(8, 16));
         break;
       case '0':
       case '1':

@@ -108,24 +108,6 @@ std::uint32_t CodePoint(std::string_view text) {
   return value;
 }
 
-void AppendUtf8(std::string& out, std::uint32_t code_point) {
-  if (code_point < 0x80) {
-    out += static_cast<char>(code_point);
-  } else if (code_point < 0x800) {
-    out += static_cast<char>(0xC0U | (code_point >> 6U));
-    out += static_cast<char>(0x80U | (code_point & 0x3FU));
-  } else if (code_point < 0x10000) {
-    out += static_cast<char>(0xE0U | (code_point >> 12U));
-    out += static_cast<char>(0x80U | ((code_point >> 6U) & 0x3FU));
-    out += static_cast<char>(0x80U | (code_point & 0x3FU));
-  } else {
-    out += static_cast<char>(0xF0U | (code_point >> 18U));
-    out += static_cast<char>(0x80U | ((code_point >> 12U) & 0x3FU));
-    out += static_cast<char>(0x80U | ((code_point >> 6U) & 0x3FU));
-    out += static_cast<char>(0x80U | (code_point & 0x3FU));
-  }
-}
-
 std::size_t RunePrefix(std::string_view text, std::size_t count) {
   std::size_t bytes = 0;
   for (; count > 0 && bytes < text.size(); --count) {

@@ -1,4 +1,4 @@
-// Small pieces of text handling that error messages and formats need, as Go words them. Internal to rules/promql.
+// Small pieces of text handling that error messages and formats need, as Go words them. Pure.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,6 @@ std::string ToLowerAscii(std::string_view text);
 std::size_t Utf8Length(std::string_view text);
 // The code point at the start of text (U+FFFD where it is none).
 std::uint32_t CodePoint(std::string_view text);
-void AppendUtf8(std::string& out, std::uint32_t code_point);
 // Bytes of the first `count` characters.
 std::size_t RunePrefix(std::string_view text, std::size_t count);
 // 'x' as Go's %q prints a rune; "x" as it prints a string; U+0078 'x' as %#U.

@@ -68,8 +68,8 @@ BOOST_AUTO_TEST_CASE(label_sets_and_quotes_as_go_prints_them) {
   BOOST_TEST(LabelSetText(core::Labels{{"cluster", "c1"}, {"alertname", "foo"}}) ==
              "{alertname=\"foo\", cluster=\"c1\"}");
   BOOST_TEST(LabelSetText({}) == "{}");
-  BOOST_TEST(GoQuote("a\"\\\n\té\x01\xff\x7f") == R"("a\"\\\n\té\x01\xff\x7f")");
-  BOOST_TEST(GoQuote("\u200b\u00a0") == R"("\u200b\u00a0")");
+  BOOST_TEST(LabelSetText(core::Labels{{"l", "a\"\\\n\té\x01\xff\x7f"}}) == R"({l="a\"\\\n\té\x01\xff\x7f"})");
+  BOOST_TEST(LabelSetText(core::Labels{{"l", "\u200b\u00a0"}}) == R"({l="\u200b\u00a0"})");
 }
 
 }  // namespace

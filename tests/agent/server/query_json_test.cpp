@@ -37,6 +37,7 @@ BOOST_AUTO_TEST_CASE(values_read_as_prometheus_writes_them) {
   BOOST_TEST(ValueText(0) == "\"0\"");
   BOOST_TEST(ValueText(1.5) == "\"1.5\"");
   BOOST_TEST(ValueText(1e20) == "\"100000000000000000000\"");
+  BOOST_TEST(ValueText(9223372036854775808.0) == "\"9223372036854776000\"");  // the shortest digits, then zeros
   BOOST_TEST(ValueText(1e21) == "\"1e+21\"");
   BOOST_TEST(ValueText(1e-6) == "\"0.000001\"");
   BOOST_TEST(ValueText(1e-7) == "\"1e-07\"");
