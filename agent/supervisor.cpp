@@ -17,7 +17,6 @@ void NotifyReloading() {
 }
 
 void NotifyStopping() { sd_notify(0, "STOPPING=1"); }
-void NotifyStatus(const std::string& status) { sd_notifyf(0, "STATUS=%s", status.c_str()); }
 void NotifyWatchdog() { sd_notify(0, "WATCHDOG=1"); }
 
 std::optional<core::Duration> WatchdogInterval() {

@@ -11,7 +11,6 @@ namespace pipewarden::agent {
 void NotifyReady();
 void NotifyReloading();  // followed by NotifyReady
 void NotifyStopping();
-void NotifyStatus(const std::string& status);  // one line, shown by systemctl status
 void NotifyWatchdog();
 // How often the watchdog wants a ping: half of what the supervisor allows; nullopt where it wants none.
 std::optional<core::Duration> WatchdogInterval();

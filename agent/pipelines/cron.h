@@ -1,15 +1,16 @@
 // Cron expressions: when a schedule fires next, in a time zone, across daylight saving.
 //
 //   minute hour day-of-month month day-of-week          (six fields: seconds first)
-//   *  ?  5  1-5  22-2 (over the end)  */15  10-40/10  5/10 (from 5 to the end)  a,b,c  JAN-DEC  SUN-SAT (0 and 7 are
-//   Sunday) day-of-month: L (last), L-2, LW (last weekday), L-2W, 15W (weekday nearest to the 15th, in the same month)
+//   *  ?  5  1-5  22-2 (over the end)  */15  10-40/10  5/10 (from 5 to the end)  a,b,c  JAN-DEC
+//   SUN-SAT (0 and 7 are Sunday)
+//   day-of-month: L (last), L-2, LW (last weekday), L-2W, 15W (weekday nearest to the 15th, in the same month)
 //   day-of-week:  5L (last Friday), FRIL, MON#2 (second Monday)
 //   @yearly @annually @monthly @weekly @daily @midnight @hourly @every_minute @every_second @every 1h30m
 //
 // Three dialects tell what happens where the clock is changed (the gap in spring, the fold in autumn):
-//   debian   cron(8): jobs at fixed times run at the gap's end, and once (the first time) in a fold; jobs whose minute
-//   or
-//            hour begins with * follow real time. Changes above three hours are no daylight saving: nothing is made up.
+//   debian   cron(8): jobs at fixed times run at the gap's end, and once (the first time) in a fold; jobs whose
+//            minute or hour begins with * follow real time. Changes above three hours are no daylight saving:
+//            nothing is made up.
 //   literal  what lies in a gap does not run, what lies in a fold runs twice (robfig/cron, Kubernetes, Temporal).
 //   cronos   like debian, but any *, range or step in seconds, minutes or hours makes a job follow real time, and such
 //            jobs run at the gap's end too where they had a time in the gap (Cronos, Hangfire).
@@ -53,8 +54,6 @@ class Cron {
 
   const std::string& expression() const { return expression_; }
   const CronOptions& options() const { return options_; }
-  // Zero unless the expression is @every.
-  std::int64_t every_seconds() const { return every_seconds_; }
 
  private:
   friend class CronParser;
@@ -90,7 +89,7 @@ class Cron {
   bool any_day_of_month_ = false;  // the field counts as *
   bool any_day_of_week_ = false;
   bool follows_real_time_ = false;  // by the dialect: a fold runs it twice
-  std::int64_t every_seconds_ = 0;
+  std::int64_t every_seconds_ = 0;  // zero unless the expression is @every
 };
 
 }  // namespace pipewarden::agent

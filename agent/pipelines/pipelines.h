@@ -13,23 +13,23 @@
 // now. Slots that fall due while a run is active, by `overlap`: skip (default; the slot stands in the history as
 // skipped), queue, replace (the active run is cancelled), allow.
 //
-// Metrics (label pipeline; those of a step have the label step as well, those of the whole run have none):
-//   pipewarden_pipeline_run_last_status{pipeline[,step]}                    1 the last that ended succeeded, 0 it did
-//   not pipewarden_pipeline_run_last_start_timestamp_seconds{pipeline[,step]}   0: never
-//   pipewarden_pipeline_run_last_end_timestamp_seconds{pipeline[,step]}
-//   pipewarden_pipeline_run_last_success_timestamp_seconds{pipeline[,step]} end of the last success; 0: never
-//   pipewarden_pipeline_run_duration_seconds{pipeline[,step]}               of the last that ended
-//   pipewarden_pipeline_run_running{pipeline[,step]}                        how many are under way
-//   pipewarden_pipeline_run_queued{pipeline}                                runs that wait for their turn
-//   pipewarden_pipeline_run_total{pipeline,status}                          runs that ended: succeeded failed cancelled
-//   skipped pipewarden_pipeline_run_attempts_total{pipeline,step,status}            attempts that ended: succeeded
-//   failed timeout lost cancelled pipewarden_pipeline_run_last_lateness_seconds{pipeline}                 first start
-//   after the slot, of the last scheduled run pipewarden_pipeline_run_late{pipeline} 1: a promise of `sla` is broken
-//   right now pipewarden_pipeline_run_deadline_timestamp_seconds{pipeline}            `sla: finish_by` of the newest
-//   slot; 0: none pipewarden_pipeline_next_slot_timestamp_seconds{pipeline}               0: none
-//   pipewarden_pipeline_slots_missed_total{pipeline}                        slots that passed unrun while the agent was
-//   down pipewarden_pipeline_paused{pipeline} pipewarden_pipeline_store_up 0: the database cannot commit, nothing
-//   starts
+// Metrics, all named pipewarden_pipeline_… (label pipeline; where [,step] stands each step has its own as well):
+//   run_last_status{pipeline[,step]}                     1: the last that ended succeeded, 0: it did not
+//   run_last_start_timestamp_seconds{pipeline[,step]}    0: never
+//   run_last_end_timestamp_seconds{pipeline[,step]}
+//   run_last_success_timestamp_seconds{pipeline[,step]}  end of the last success; 0: never
+//   run_duration_seconds{pipeline[,step]}                of the last that ended
+//   run_running{pipeline[,step]}                         how many are under way
+//   run_queued{pipeline}                                 runs that wait for their turn
+//   run_total{pipeline,status}                           runs that ended: succeeded failed cancelled skipped
+//   run_attempts_total{pipeline,step,status}             that ended: succeeded failed timeout lost cancelled
+//   run_last_lateness_seconds{pipeline}                  first start after the slot, of the last scheduled run
+//   run_late{pipeline}                                   1: a promise of `sla` is broken right now
+//   run_deadline_timestamp_seconds{pipeline}             `sla: finish_by` of the newest slot; 0: none
+//   next_slot_timestamp_seconds{pipeline}                0: none
+//   slots_missed_total{pipeline}                         slots that passed unrun while the agent was down
+//   paused{pipeline}
+//   store_up                                             0: the database cannot commit, nothing starts
 // The last_* series come back from the history after a restart.
 #pragma once
 

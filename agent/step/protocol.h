@@ -1,15 +1,15 @@
 // What pipewarden (the agent) and pipewarden-step (the holder of one running step) say to each other: an attempt's
 // folder and the files in it. Version 1.
 //
-//   spec         the agent writes it before it starts the holder: what to run. The holder removes it once read, because
-//                it holds secrets.
-//   lock         the agent takes flock(LOCK_EX) on it and hands that very descriptor to the holder, which keeps it and
-//                passes it to nobody: whoever gets the lock later knows that the holder is dead. No gap, no pid to
-//                trust.
-//   not_started  the holder saw the gate closed (or could not prepare): the step has never run and never will from
-//   here. started      fsynced before the step's exec: its pid, start time and the machine's boot id. ended fsynced
-//   after the step's exit: exit code or signal, times, why it was ended. output       stdout and stderr, head and tail
-//   kept within the bound, secrets masked.
+//   spec         the agent writes it before it starts the holder: what to run. The holder removes it once read,
+//                because it holds secrets.
+//   lock         the agent takes flock(LOCK_EX) on it and hands that very descriptor to the holder, which keeps it
+//                and passes it to nobody: whoever gets the lock later knows that the holder is dead. No gap, no pid
+//                to trust.
+//   not_started  the holder saw the gate closed (or could not prepare): the step has never run and never will
+//   started      fsynced before the step's exec: its pid, start time and the machine's boot id
+//   ended        fsynced after the step's exit: exit code or signal, times, why it was ended
+//   output       stdout and stderr, head and tail kept within the bound, secrets masked
 //
 // The holder is started as `pipewarden-step run FOLDER` with the gate on descriptor 0 and the lock on descriptor 3. The
 // go byte 'g' on the gate starts the step; end of file before it means that the agent is gone, and nothing starts.

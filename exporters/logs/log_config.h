@@ -3,8 +3,8 @@
 //   logs:
 //     - path: /var/log/pipeline/*.log
 //       patterns:
-//         - {match: 'rows=(?P<rows>\d+) stage=(?P<stage>\w+)', counter: pipeline_rows_total, value: rows, labels:
-//         [stage]}
+//         - {match: 'rows=(?P<rows>\d+) stage=(?P<stage>\w+)',
+//            counter: pipeline_rows_total, value: rows, labels: [stage]}
 //
 // A pattern makes one metric, or several under `metrics:` (one match for all of them). Plain values; any thread.
 #pragma once

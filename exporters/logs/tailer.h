@@ -1,8 +1,8 @@
 // Follows the files of one entry of `logs:` across everything that rotation does to them:
 //
 //   rename          the old descriptor is read until it has been quiet for rotate_wait, and again whenever the file
-//   grows
-//                   later; generations that came and went between two polls are found beside it (app.log.1, app.log.2)
+//                   grows later; generations that came and went between two polls are found beside it (app.log.1,
+//                   app.log.2)
 //   copytruncate    what was written between the last poll and the truncation is read from the copy, if it is there
 //   truncation      also one that has grown beyond the old offset by the next poll: by the bytes before the offset
 //   unlink, reuse   the descriptor keeps the old file; an inode that comes again holds other bytes
