@@ -454,8 +454,9 @@ Result<std::string> Pipelines::LogPath(RunId run, const std::string& step, int a
   if (there.empty())
     return Fail(ErrorCode::kNotFound,
                 "run " + std::to_string(run) + " has no output (it was never there, or is too old)");
+  // A step that is not in the listing is no part of a path: it comes from a request.
   const std::string path = impl_->AttemptFolder(run, step, attempt > 0 ? attempt : newest) + "/" + step::kOutputFile;
-  if (!std::filesystem::exists(path))
+  if (newest == 0 || !std::filesystem::exists(path, error))
     return Fail(ErrorCode::kNotFound,
                 "run " + std::to_string(run) + " has no such output of step '" + step + "'; there is: " + there);
   return path;

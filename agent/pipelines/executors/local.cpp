@@ -82,12 +82,21 @@ Result<void> WriteFile(const std::string& path, const std::string& text) {
   return {};
 }
 
-std::string ReadFile(const std::string& path) {
+// "" where there is none; an error where it cannot be told (no descriptors, a disk that fails): then nobody may take
+// the step for one that never started.
+Result<std::string> ReadFile(const std::string& path) {
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::string text(4096, '\0');
-  const ssize_t got = file ? read(file.get(), text.data(), text.size()) : 0;
-  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  return text;
+  if (!file && errno == ENOENT) return "";
+  if (!file) return Fail(SystemError("open " + path, errno));
+  std::string text;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t got = read(file.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Fail(SystemError("read " + path, errno));
+    if (got == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
 }
 
 step::Spec SpecOf(const AttemptSpec& attempt) {
@@ -155,9 +164,11 @@ Result<Holder> Spawn(const std::string& binary, const AttemptSpec& attempt) {
   return holder;
 }
 
+// Where it cannot be told it counts as held: it is asked again.
 bool LockIsHeld(const std::string& folder) {
   const Descriptor lock(open((folder + "/" + step::kLockFile).c_str(), O_RDWR | O_CLOEXEC));
-  return lock && flock(lock.get(), LOCK_EX | LOCK_NB) != 0;
+  if (!lock) return errno != ENOENT;
+  return flock(lock.get(), LOCK_EX | LOCK_NB) != 0;
 }
 
 // In the pool. A holder without a pid where none can be waited for.
@@ -202,20 +213,24 @@ std::string Describe(const step::Ended& ended, const core::Duration timeout) {
 
 core::WallTime FromNs(std::int64_t ns) { return core::WallTime{core::Duration{ns}}; }
 
-// In the pool, once the lock is free: what the folder says.
-AttemptEnd ReadEnd(const std::string& folder, core::WallTime now, core::Duration timeout) {
+// In the pool, once the lock is free: what the folder says. An error where it cannot be read now.
+Result<AttemptEnd> ReadEnd(const std::string& folder, core::WallTime now, core::Duration timeout) {
+  const Result<std::string> started_text = ReadFile(folder + "/" + step::kStartedFile);
+  const Result<std::string> not_started_text = ReadFile(folder + "/" + step::kNotStartedFile);
+  const Result<std::string> ended_text = ReadFile(folder + "/" + step::kEndedFile);
+  for (const auto* text : {&started_text, &not_started_text, &ended_text})
+    if (!*text) return Fail(text->error());
   AttemptEnd end;
   step::Started started;
-  if (!step::DecodeStarted(ReadFile(folder + "/" + step::kStartedFile), started)) {
+  if (!step::DecodeStarted(*started_text, started)) {
     end.kind = AttemptEnd::Kind::kNotStarted;
     end.ended = now;
-    if (!step::DecodeNotStarted(ReadFile(folder + "/" + step::kNotStartedFile), end.message))
-      end.message = "its holder died at the gate";
+    if (!step::DecodeNotStarted(*not_started_text, end.message)) end.message = "its holder died at the gate";
     return end;
   }
   end.started = FromNs(started.wall_ns);
   step::Ended ended;
-  if (!step::DecodeEnded(ReadFile(folder + "/" + step::kEndedFile), ended)) {
+  if (!step::DecodeEnded(*ended_text, ended)) {
     KillOrphans(started);
     end.kind = AttemptEnd::Kind::kLost;
     end.ended = now;
@@ -267,7 +282,14 @@ class LocalAttempt final : public RunningAttempt {
       if (!held) break;
       co_await loop_.Sleep(kLockPoll);
     }
-    co_return co_await loop_.Blocking([this, now] { return ReadEnd(folder_, now, timeout_); });
+    std::string complaint;
+    for (;;) {
+      auto end = co_await loop_.Blocking([this, now] { return ReadEnd(folder_, now, timeout_); });
+      if (end) co_return std::move(*end);
+      if (std::exchange(complaint, end.error().message) != end.error().message)
+        loop_.logger().Error("how a step ended cannot be read; it is tried again", {{"error", end.error().message}});
+      co_await loop_.Sleep(kLockPoll);
+    }
   }
 
   void Cancel() override {

@@ -7,6 +7,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "core/async/task_group.h"
@@ -507,6 +508,17 @@ BOOST_AUTO_TEST_CASE(a_broken_promise_is_told_also_when_nothing_runs) {
   Await(pipelines->RunNow({.pipeline = "p", .env = {}}));
   loop.Advance(1min);
   BOOST_TEST(Metric("pipewarden_pipeline_run_late{pipeline=\"p\"}") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_path_of_an_output_leaves_its_run_for_no_name) {
+  for (const char* attempt : {"runs/7/load.1", "runs/7/load.2", "runs/secret.1"}) {
+    std::filesystem::create_directories(folder / attempt);
+    std::ofstream(folder / attempt / "output") << "text";
+  }
+  BOOST_TEST(pipelines->LogPath(7, "load", 0).value() == (folder / "runs/7/load.2/output").string());
+  BOOST_TEST(pipelines->LogPath(7, "load", 1).value() == (folder / "runs/7/load.1/output").string());
+  for (const char* step : {"../secret", "", "lo"})
+    BOOST_TEST((pipelines->LogPath(7, step, 1).error().code == core::ErrorCode::kNotFound), step);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
