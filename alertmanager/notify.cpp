@@ -227,7 +227,11 @@ core::Task<bool> Notifier::Attempt(std::shared_ptr<Delivery> delivery) {
                           {"error", outcome.error}});
     last_error = outcome.error;
     if (!again) {
-      if (outcome.retry_after) hold_until_[delivery->key] = clock.Monotonic() + *outcome.retry_after;
+      if (outcome.retry_after) {
+        // Groups that never came back leave nothing behind.
+        std::erase_if(hold_until_, [&](const auto& held) { return held.second <= clock.Monotonic(); });
+        hold_until_[delivery->key] = clock.Monotonic() + *outcome.retry_after;
+      }
       co_return false;
     }
     co_await parts_.loop.Sleep(wait);
