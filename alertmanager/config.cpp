@@ -3,11 +3,11 @@
 #include <glob.h>
 
 #include <algorithm>
-#include <fstream>
 #include <set>
 
 #include "alertmanager/config_sections.h"
 #include "alertmanager/templates.h"
+#include "core/read_file.h"
 
 namespace pipewarden::alertmanager {
 namespace {
@@ -135,20 +135,16 @@ std::vector<std::string> ExpandTemplatePaths(const core::Options& options, core:
 // parse.
 std::shared_ptr<const Templates> ReadTemplates(const core::Options& options, Config& config,
                                                core::ConfigErrors& errors) {
-  constexpr std::size_t kMaxFileBytes = 4U << 20U;
   std::vector<Templates::File> files;
   config.template_files = ExpandTemplatePaths(options, errors);
   for (const std::string& path : config.template_files) {
-    std::ifstream in(path, std::ios::binary);
-    std::string text(kMaxFileBytes + 1, '\0');
-    in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
-    if (!in.eof() || text.size() > kMaxFileBytes) {
-      errors.Add(options.Where("templates"), "template file '" + path + "' cannot be read, or is larger than 4 MiB");
+    core::Result<std::string> text = core::ReadFile(path, Templates::kMaxFileBytes);
+    if (!text) {
+      errors.Add(options.Where("templates"), "template file: " + text.error().message);
       continue;
     }
-    config.identity += "\n" + path + "\n" + text;
-    files.push_back({path.substr(path.rfind('/') + 1), std::move(text)});
+    config.identity += "\n" + path + "\n" + *text;
+    files.push_back({path.substr(path.rfind('/') + 1), std::move(*text)});
   }
   auto templates = Templates::Make(files);
   if (!templates) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/model/labels.h"
+#include "core/net/url.h"
 
 namespace pipewarden::alertmanager {
 namespace {
@@ -214,17 +215,17 @@ core::Task<core::Result<std::string>> AccessToken(NotifyContext context, std::sh
   request.method = "POST";
   request.url = oauth2.token_url;
   request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
-  request.basic_username = FormEncode(oauth2.client_id);
-  request.basic_password = core::Secret(FormEncode(oauth2.client_secret.Reveal()));
+  request.basic_username = core::UrlEscape(oauth2.client_id);
+  request.basic_password = core::Secret(core::UrlEscape(oauth2.client_secret.Reveal()));
   request.tls = oauth2.tls;
   request.proxy_url = oauth2.proxy_url;
   request.timeout = context.time_left;
   request.body = "grant_type=client_credentials";
   std::string scopes;
   for (const std::string& scope : oauth2.scopes) scopes += (scopes.empty() ? "" : " ") + scope;
-  if (!scopes.empty()) request.body += "&scope=" + FormEncode(scopes);
+  if (!scopes.empty()) request.body += "&scope=" + core::UrlEscape(scopes);
   for (const auto& [name, value] : oauth2.endpoint_params)
-    request.body += "&" + FormEncode(name) + "=" + FormEncode(value);
+    request.body += "&" + core::UrlEscape(name) + "=" + core::UrlEscape(value);
   core::Result<core::HttpResponse> response = co_await context.http->Do(std::move(request));
   if (!response) {
     answer = core::Fail(response.error().Within("OAuth2 token"));
@@ -291,22 +292,6 @@ core::Task<NotifyOutcome> Post(NotifyContext context, std::shared_ptr<const Http
                                core::HttpRequest request, RetryCodes retry) {
   core::Result<core::HttpResponse> response = co_await Send(context, std::move(settings), std::move(request));
   co_return Judge(response, retry);
-}
-
-std::string FormEncode(std::string_view text) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x80 && std::isalnum(byte) != 0) || c == '-' || c == '_' || c == '.' || c == '~') {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 0xFU];
-    }
-  }
-  return out;
 }
 
 std::string TruncateRunes(std::string_view text, std::size_t limit) {

@@ -63,9 +63,6 @@ NotifyOutcome Judge(const core::Result<core::HttpResponse>& response, const Retr
 
 core::HttpRequest JsonRequest(std::string url, std::string body);
 
-// As application/x-www-form-urlencoded wants a name or value (spaces become %20).
-std::string FormEncode(std::string_view text);
-
 // At most `limit` code points, the last one an ellipsis where something was cut.
 std::string TruncateRunes(std::string_view text, std::size_t limit);
 // The same in bytes, never within a code point.

@@ -1,20 +1,11 @@
 #include "alertmanager/templates.h"
 
-#include <cerrno>
-#include <fstream>
-#include <iterator>
-
 #include "alertmanager/default_templates.h"
 #include "alertmanager/template_data.h"
 #include "alertmanager/template_functions.h"
+#include "core/read_file.h"
 
 namespace pipewarden::alertmanager {
-namespace {
-
-constexpr std::size_t kMaxFileBytes = 4U << 20U;
-
-}  // namespace
-
 core::Result<std::shared_ptr<const Templates>> Templates::Make(const std::vector<File>& files) {
   core::Template set(TemplateFunctions());
   if (auto added = set.AddAssociated("default.tmpl", DefaultTemplates()); !added) return std::unexpected(added.error());
@@ -27,13 +18,9 @@ core::Result<std::shared_ptr<const Templates>> Templates::Make(const std::vector
 core::Result<std::shared_ptr<const Templates>> Templates::Load(const std::vector<std::string>& paths) {
   std::vector<File> files;
   for (const std::string& path : paths) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return core::Fail(core::SystemError("read template file " + path, errno));
-    std::string text{std::istreambuf_iterator<char>(in), {}};
-    if (text.size() > kMaxFileBytes) {
-      return core::Fail(core::ErrorCode::kLimit, "template file " + path + ": it is larger than 4 MiB");
-    }
-    files.push_back({path.substr(path.rfind('/') + 1), std::move(text)});
+    core::Result<std::string> text = core::ReadFile(path, kMaxFileBytes);
+    if (!text) return core::Fail(text.error().Within("template file"));
+    files.push_back({path.substr(path.rfind('/') + 1), std::move(*text)});
   }
   return Make(files);
 }

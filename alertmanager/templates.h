@@ -15,6 +15,7 @@ namespace pipewarden::alertmanager {
 
 class Templates {
  public:
+  static constexpr std::size_t kMaxFileBytes = 4U << 20U;
   // `name` shows in messages: the file's name without its folders.
   struct File {
     std::string name;
@@ -22,7 +23,7 @@ class Templates {
   };
   // kInvalid: "template: NAME:LINE: …".
   static core::Result<std::shared_ptr<const Templates>> Make(const std::vector<File>& files);
-  // Reads the files (Config::template_files); kNotFound, kDenied or kInvalid with the path.
+  // Reads the files (Config::template_files); kNotFound, kDenied, kLimit or kInvalid with the path.
   static core::Result<std::shared_ptr<const Templates>> Load(const std::vector<std::string>& paths);
 
   core::Result<std::string> Render(std::string_view text, const Notification& notification, bool html) const;

@@ -1,9 +1,8 @@
 // The section `freshness` and the verdict: ReadFreshness and JudgeFreshness of freshness.h.
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <iterator>
 
+#include "core/read_file.h"
 #include "core/time/duration.h"
 #include "exporters/freshness_sources/list.h"
 
@@ -74,16 +73,15 @@ std::optional<ExpectedBy> ReadExpected(const core::YamlNode& node, const std::st
   }
   if (const auto zone = core::TimeZone::Find(options.Text("timezone"))) expected.zone = *zone;
   if (const std::string path = options.Text("holidays"); !path.empty()) {
-    std::ifstream file(path);
-    const std::string content((std::istreambuf_iterator<char>(file)), {});
-    const auto holidays = core::ParseHolidays(content);
-    if (!file.is_open()) {
-      errors.Add(options.Where("holidays"), "cannot read the holidays file " + path);
+    const auto content = core::ReadFile(path, 1U << 20U);
+    const auto holidays = core::ParseHolidays(content.value_or(""));
+    if (!content) {
+      errors.Add(options.Where("holidays"), "cannot read the holidays file " + path + ": " + content.error().message);
     } else if (!holidays) {
       errors.Add(options.Where("holidays"), path + ": " + holidays.error().message);
     } else {
       expected.days.holidays = *holidays;
-      identity += '\0' + content;
+      identity += '\0' + *content;
     }
   }
   return expected;

@@ -2,33 +2,17 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/net/url.h"
 #include "exporters/http_options.h"
 
 namespace pipewarden::exporters {
 namespace {
 
-// ObjectNames hold ':', '=', ',', '*' and at times spaces and quotes; all but the plainest are escaped.
-std::string EscapeQuery(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || std::string_view("-._~:=,*").find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 15U];
-    }
-  }
-  return out;
-}
-
 std::string JmxUrl(const std::string& base, std::string_view query) {
   std::string url = base.substr(0, base.find_first_of("?#"));
   while (url.ends_with('/')) url.pop_back();
   if (!url.ends_with("/jmx")) url += "/jmx";
-  return url + "?qry=" + EscapeQuery(query);
+  return url + "?qry=" + core::UrlEscape(query, ":=,*");
 }
 
 core::Result<std::vector<JmxBean>> ReadBeans(const std::string& body, const std::string& query) {

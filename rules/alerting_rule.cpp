@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/template/template.h"
 #include "rules/promql/parser.h"
 #include "rules/promql/printer.h"
 
@@ -54,19 +55,7 @@ std::string_view AlertStateName(AlertState state) {
 }
 
 std::string GraphUrl(std::string_view external_url, std::string_view expr) {
-  std::string out(external_url);
-  out += "/graph?g0.expr=";
-  for (const char c : expr) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-        c == '.' || c == '~')
-      out += c;
-    else if (c == ' ')
-      out += '+';
-    else
-      out += fmt::format("%{:02X}", byte);
-  }
-  return out + "&g0.tab=1";
+  return std::string(external_url) + "/graph?g0.expr=" + core::UrlQueryEscape(expr) + "&g0.tab=1";
 }
 
 core::Labels AlertingRule::AlertLabels(const core::Labels& labels, double value, const RuleContext& context) const {

@@ -6,9 +6,9 @@
 
 #include "core/config/option_table.h"
 #include "core/model/labels.h"
+#include "core/read_file.h"
 #include "core/time/duration.h"
 #include "rules/promql/parser.h"
-#include "rules/storage/atomic_file.h"
 
 namespace pipewarden::rules {
 namespace {
@@ -274,7 +274,7 @@ RuleFile ParseRuleFile(std::string_view text, const std::string& path, core::Con
 }
 
 RuleFile ReadRuleFile(const std::string& path, core::ConfigErrors& errors) {
-  auto text = ReadWholeFile(path);
+  auto text = core::ReadFile(path);
   if (text) return ParseRuleFile(*text, path, errors);
   errors.Add({.file = path}, text.error().message);
   return {.path = path, .groups = {}};

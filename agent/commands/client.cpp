@@ -187,22 +187,6 @@ Result<void> Client::Stream(std::string_view path, std::function<void(std::strin
   return data ? Result<void>{} : std::unexpected(data.error());
 }
 
-std::string UrlEscape(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || c == '-' || c == '.' || c == '_' || c == '~') {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 15U];
-    }
-  }
-  return out;
-}
-
 int PrintError(const core::Error& error) {
   std::cerr << "pipewarden: " << ForTerminal(error.message, true) << '\n';
   return error.code == ErrorCode::kInvalid ? kExitUsage : kExitFailed;

@@ -53,9 +53,6 @@ class Client {
   ClientOptions options_;
 };
 
-// For a path or a query: everything but A-Z a-z 0-9 - . _ ~ becomes %XX.
-std::string UrlEscape(std::string_view text);
-
 // Prints "pipewarden: <message>" to std::cerr; returns kExitFailed (kExitUsage for kInvalid).
 int PrintError(const core::Error& error);
 

@@ -7,6 +7,7 @@
 #include "agent/commands/client.h"
 #include "agent/commands/list.h"
 #include "agent/commands/text.h"
+#include "core/net/url.h"
 
 namespace pipewarden::agent {
 namespace {
@@ -60,7 +61,7 @@ int RunNow(const Arguments& arguments) {
     env[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
   auto run = Client(arguments.client)
-                 .Post(std::string(kPipelines) + "/" + UrlEscape(arguments.name) + "/run",
+                 .Post(std::string(kPipelines) + "/" + core::UrlEscape(arguments.name) + "/run",
                        json{{"env", std::move(env)}, {"again", arguments.again}});
   if (!run) return PrintError(run.error());
   if (arguments.as_json) {
@@ -74,7 +75,7 @@ int RunNow(const Arguments& arguments) {
 
 int History(const Arguments& arguments) {
   auto runs = Client(arguments.client)
-                  .Get(std::string(kPipelines) + "/" + UrlEscape(arguments.name) +
+                  .Get(std::string(kPipelines) + "/" + core::UrlEscape(arguments.name) +
                        "/runs?limit=" + std::to_string(arguments.limit));
   if (!runs) return PrintError(runs.error());
   if (arguments.as_json) {
@@ -103,8 +104,8 @@ int History(const Arguments& arguments) {
 }
 
 int Logs(const Arguments& arguments) {
-  std::string path = std::string(kPipelines) + "/" + UrlEscape(arguments.name) +
-                     "/logs?run=" + UrlEscape(arguments.run) + "&step=" + UrlEscape(arguments.step);
+  std::string path = std::string(kPipelines) + "/" + core::UrlEscape(arguments.name) +
+                     "/logs?run=" + core::UrlEscape(arguments.run) + "&step=" + core::UrlEscape(arguments.step);
   if (arguments.attempt > 0) path += "&attempt=" + std::to_string(arguments.attempt);
   auto done = Client(arguments.client).Stream(path, [](std::string_view text) {
     std::cout.write(text.data(), static_cast<std::streamsize>(text.size()));

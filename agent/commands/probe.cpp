@@ -7,6 +7,7 @@
 #include "agent/commands/client.h"
 #include "agent/commands/list.h"
 #include "agent/commands/text.h"
+#include "core/net/url.h"
 
 namespace pipewarden::agent {
 namespace {
@@ -43,7 +44,7 @@ int ListProbes(const Arguments& arguments) {
 }
 
 int ShowProbe(const Arguments& arguments) {
-  const std::string path = "/api/pipewarden/v1/probes/" + UrlEscape(arguments.name);
+  const std::string path = "/api/pipewarden/v1/probes/" + core::UrlEscape(arguments.name);
   const Client client(arguments.client);
   auto probe = arguments.last ? client.Get(path) : client.Post(path + "/run", json::object());
   if (!probe) return PrintError(probe.error());

@@ -8,6 +8,7 @@
 #include "agent/commands/list.h"
 #include "agent/commands/text.h"
 #include "core/model/labels.h"
+#include "core/net/url.h"
 
 namespace pipewarden::agent {
 namespace {
@@ -61,13 +62,14 @@ void Print(const json& data) {
 int Run(const Arguments& arguments) {
   const bool range = !arguments.start.empty();
   std::string path = range ? "/api/v1/query_range?query=" : "/api/v1/query?query=";
-  path += UrlEscape(arguments.expression);
+  path += core::UrlEscape(arguments.expression);
   if (range) {
     const std::string now = std::to_string(std::time(nullptr));
-    path += "&start=" + UrlEscape(arguments.start) + "&end=" + UrlEscape(arguments.end.empty() ? now : arguments.end) +
-            "&step=" + UrlEscape(arguments.step);
+    path += "&start=" + core::UrlEscape(arguments.start) +
+            "&end=" + core::UrlEscape(arguments.end.empty() ? now : arguments.end) +
+            "&step=" + core::UrlEscape(arguments.step);
   } else if (!arguments.time.empty()) {
-    path += "&time=" + UrlEscape(arguments.time);
+    path += "&time=" + core::UrlEscape(arguments.time);
   }
   auto data = Client(arguments.client).Get(path);
   if (!data) return PrintError(data.error());

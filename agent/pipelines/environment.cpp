@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 
+#include "core/read_file.h"
 #include "core/template/template.h"
 #include "core/time/civil_time.h"
 
@@ -86,19 +86,6 @@ Result<std::string> Render(const std::string& name, const std::string& text, con
   return parsed->Execute(data, {.max_output_bytes = kMaxValue});
 }
 
-Result<std::string> ReadSecret(const std::string& path) {
-  std::ifstream in(path);
-  std::string text(65536, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.gcount() <= 0)
-    return core::Fail(
-        core::ErrorCode::kDenied,
-        "the secret file " + path + " cannot be read, or is empty (is it there, and readable for the agent's user?)");
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-  return text;
-}
-
 }  // namespace
 
 Result<void> CheckTemplate(const std::string& name, const std::string& text, const PipelineConfig& config) {
@@ -136,8 +123,11 @@ Result<StepEnvironment> BuildEnvironment(const Run& run, const StepConfig& step,
   for (const SecretVariable& secret : secrets) {
     std::string value = secret.value.Reveal();
     if (!secret.file.empty()) {
-      Result<std::string> read = ReadSecret(secret.file);
-      if (!read) return core::Fail(read.error());
+      Result<std::string> read = core::ReadSecretFile(secret.file);
+      if (!read || read->empty())
+        return core::Fail(core::ErrorCode::kDenied, "the secret file " + secret.file + " cannot be used: " +
+                                                        (read ? "it is empty" : read.error().message) +
+                                                        " (is it there, and readable for the agent's user?)");
       value = std::move(*read);
     }
     out.secrets.push_back(value);

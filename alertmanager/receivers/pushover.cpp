@@ -3,6 +3,7 @@
 #include "alertmanager/field_renderer.h"
 #include "alertmanager/http_settings.h"
 #include "alertmanager/receivers/list.h"
+#include "core/net/url.h"
 
 namespace pipewarden::alertmanager {
 namespace {
@@ -57,7 +58,7 @@ class Pushover final : public Receiver {
     FieldRenderer render(context, *notification, "pushover");
     std::string form;
     const auto add = [&](std::string_view name, const std::string& value) {
-      form += (form.empty() ? "" : "&") + std::string(name) + "=" + FormEncode(value);
+      form += (form.empty() ? "" : "&") + std::string(name) + "=" + core::UrlEscape(value);
     };
     const auto seconds = [](core::Duration d) {
       return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(d).count());

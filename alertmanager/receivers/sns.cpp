@@ -8,6 +8,7 @@
 #include "alertmanager/field_renderer.h"
 #include "alertmanager/http_settings.h"
 #include "alertmanager/receivers/list.h"
+#include "core/net/url.h"
 
 namespace pipewarden::alertmanager {
 namespace {
@@ -121,7 +122,7 @@ class Sns final : public Receiver {
   std::string Form(const Notification& n, FieldRenderer& render) const {
     std::string form = "Action=Publish&Version=2010-03-31";
     const auto add = [&](const std::string& name, const std::string& value) {
-      if (!value.empty()) form += "&" + name + "=" + FormEncode(value);
+      if (!value.empty()) form += "&" + name + "=" + core::UrlEscape(value);
     };
     add("TopicArn", render.Text(topic_arn_));
     add("TargetArn", render.Text(target_arn_));

@@ -1,8 +1,6 @@
 #include "core/config/option_table.h"
 
-#include <fcntl.h>
 #include <re2/re2.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -13,6 +11,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "core/read_file.h"
 #include "core/time/civil_time.h"
 #include "core/time/duration.h"
 
@@ -119,27 +118,6 @@ std::string UrlFault(std::string_view text) {
       std::atoi(std::string(port).c_str()) > 65535)
     return "its port " + Quote(port) + " is no number up to 65535";
   return "";
-}
-
-// A secret's file, at most 64 KiB, without the newline at its end.
-Result<std::string> ReadSecretFile(const std::string& path) {
-  constexpr std::size_t kMax = 65536;
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return Fail(SystemError("open " + path, errno));
-  std::string text(kMax + 1, '\0');
-  std::size_t size = 0;
-  ssize_t n = 1;
-  while (size < text.size() && (n = ::read(fd, text.data() + size, text.size() - size)) != 0) {
-    if (n < 0 && errno != EINTR) break;
-    if (n > 0) size += static_cast<std::size_t>(n);
-  }
-  const int error = errno;
-  ::close(fd);
-  if (n < 0) return Fail(SystemError("read " + path, error));
-  if (size > kMax) return Fail(ErrorCode::kInvalid, path + " is larger than 64 KiB");
-  text.resize(size);
-  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-  return text;
 }
 
 std::string FromFolderOf(const Location& where, const std::string& path) {

@@ -1,7 +1,5 @@
 #include "core/config/yaml.h"
 
-#include <fcntl.h>
-#include <unistd.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
@@ -15,6 +13,7 @@
 #include <sstream>
 
 #include "core/model/labels.h"
+#include "core/read_file.h"
 
 namespace pipewarden::core {
 namespace {
@@ -532,30 +531,6 @@ Result<YamlNode> ParseYaml(std::string_view text, const std::string& file, const
   if (!errors.empty()) return Fail(errors.ToError());
   return std::move(*root);
 }
-
-namespace {
-
-// At most one block more than `max_bytes`.
-Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return Fail(SystemError("open " + path, errno));
-  std::string text;
-  char buffer[65536];
-  ssize_t n = 0;
-  int error = 0;
-  while (text.size() <= max_bytes) {
-    n = ::read(fd, buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) error = errno;
-    if (n <= 0) break;
-    text.append(buffer, static_cast<std::size_t>(n));
-  }
-  ::close(fd);
-  if (error != 0) return Fail(SystemError("read " + path, error));
-  return text;
-}
-
-}  // namespace
 
 std::optional<YamlNode> ReadYamlFile(const std::string& path, ConfigErrors& errors, const YamlLimits& limits) {
   const Result<std::string> text = ReadFile(path, limits.max_bytes);

@@ -1,6 +1,5 @@
 #include "core/store/journal.h"
 
-#include <sys/stat.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -11,6 +10,8 @@
 #include <map>
 #include <optional>
 #include <vector>
+
+#include "core/read_file.h"
 
 namespace pipewarden::core {
 namespace {
@@ -77,29 +78,6 @@ Contents ReadRecords(std::string_view bytes) {
     contents.records.push_back(payload);
   }
   return contents;
-}
-
-Result<std::string> ReadWhole(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return Fail(SystemError("open " + path, errno));
-  struct stat info{};
-  std::string bytes;
-  if (::fstat(fd, &info) == 0) bytes.resize(static_cast<std::size_t>(info.st_size));
-  std::size_t size = 0;
-  while (size < bytes.size()) {
-    const ssize_t n = ::read(fd, bytes.data() + size, bytes.size() - size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const int error = errno;
-      ::close(fd);
-      return Fail(SystemError("read " + path, error));
-    }
-    if (n == 0) break;
-    size += static_cast<std::size_t>(n);
-  }
-  ::close(fd);
-  bytes.resize(size);
-  return bytes;
 }
 
 Error WriteError(const std::string& doing, int number) {
@@ -202,7 +180,7 @@ Result<std::uint64_t> Journal::State::LoadCheckpoint(const std::function<void(st
   std::optional<std::uint64_t> best;
   std::string best_bytes;
   for (auto entry = found.rbegin(); entry != found.rend(); ++entry) {
-    Result<std::string> bytes = ReadWhole(entry->second);
+    Result<std::string> bytes = ReadFile(entry->second);
     if (!bytes) return Fail(bytes.error());
     const Contents contents = ReadRecords(*bytes);
     const bool whole = contents.ended && contents.good_bytes == bytes->size();
@@ -224,7 +202,7 @@ Result<std::uint64_t> Journal::State::LoadCheckpoint(const std::function<void(st
 Result<void> Journal::State::LoadJournals(std::uint64_t from, const std::function<void(std::string_view)>& replay) {
   for (const auto& [number, path] : Find("journal")) {
     if (number < from) continue;
-    const Result<std::string> bytes = ReadWhole(path);
+    const Result<std::string> bytes = ReadFile(path);
     if (!bytes) return Fail(bytes.error());
     const Contents contents = ReadRecords(*bytes);
     for (const std::string_view record : contents.records) replay(record);

@@ -1,7 +1,6 @@
 #include "rules/storage/atomic_file.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -68,30 +67,6 @@ core::Result<void> AtomicFile::Commit() {
   descriptor_ = -1;
   SyncFolderOf(path_);
   return {};
-}
-
-core::Result<std::string> ReadWholeFile(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return core::Fail(core::SystemError("open " + path, errno));
-  std::string content;
-  struct stat status{};
-  if (::fstat(descriptor, &status) == 0 && status.st_size > 0) content.resize(static_cast<std::size_t>(status.st_size));
-  std::size_t read = 0;
-  while (true) {
-    if (read == content.size()) content.resize(read + 4096);
-    const ssize_t got = ::read(descriptor, content.data() + read, content.size() - read);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      const int error = errno;
-      ::close(descriptor);
-      return core::Fail(core::SystemError("read " + path, error));
-    }
-    if (got == 0) break;
-    read += static_cast<std::size_t>(got);
-  }
-  ::close(descriptor);
-  content.resize(read);
-  return content;
 }
 
 std::string SetAside(const std::string& path) {

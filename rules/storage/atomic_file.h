@@ -32,7 +32,6 @@ class AtomicFile {
   int error_ = 0;
 };
 
-core::Result<std::string> ReadWholeFile(const std::string& path);
 // Renames a file that does not read back to <path>.corrupt, so that it is out of the way and can be looked at. Returns
 // the new name.
 std::string SetAside(const std::string& path);

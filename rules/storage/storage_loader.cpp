@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "core/read_file.h"
 #include "rules/storage/atomic_file.h"
 #include "rules/storage/storage.h"
 #include "rules/storage/storage_metrics.h"
@@ -175,7 +176,7 @@ class StorageLoader {
 
   // Checked whole before it is used: a head that took half a checkpoint could not be emptied again.
   bool IsWhole(const std::string& path, std::string& content) {
-    auto read = ReadWholeFile(path);
+    auto read = core::ReadFile(path);
     std::string why;
     if (read) {
       content = std::move(*read);
@@ -228,7 +229,7 @@ class StorageLoader {
   }
 
   void LoadLog(const std::string& path, Replay& replay) {
-    auto content = ReadWholeFile(path);
+    auto content = core::ReadFile(path);
     if (!content) {
       damaged_ = true;
       Aside(path, content.error().message);

@@ -19,6 +19,7 @@
 #include "agent/pipelines/executors/list.h"
 #include "agent/step/protocol.h"
 #include "core/async/child_process.h"
+#include "core/read_file.h"
 #include "core/time/duration.h"
 
 namespace pipewarden::agent {
@@ -84,19 +85,10 @@ Result<void> WriteFile(const std::string& path, const std::string& text) {
 
 // "" where there is none; an error where it cannot be told (no descriptors, a disk that fails): then nobody may take
 // the step for one that never started.
-Result<std::string> ReadFile(const std::string& path) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file && errno == ENOENT) return "";
-  if (!file) return Fail(SystemError("open " + path, errno));
-  std::string text;
-  char buffer[4096];
-  for (;;) {
-    const ssize_t got = read(file.get(), buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Fail(SystemError("read " + path, errno));
-    if (got == 0) return text;
-    text.append(buffer, static_cast<std::size_t>(got));
-  }
+Result<std::string> ReadIfThere(const std::string& path) {
+  Result<std::string> text = core::ReadFile(path);
+  if (!text && text.error().code == core::ErrorCode::kNotFound) return "";
+  return text;
 }
 
 step::Spec SpecOf(const AttemptSpec& attempt) {
@@ -215,9 +207,9 @@ core::WallTime FromNs(std::int64_t ns) { return core::WallTime{core::Duration{ns
 
 // In the pool, once the lock is free: what the folder says. An error where it cannot be read now.
 Result<AttemptEnd> ReadEnd(const std::string& folder, core::WallTime now, core::Duration timeout) {
-  const Result<std::string> started_text = ReadFile(folder + "/" + step::kStartedFile);
-  const Result<std::string> not_started_text = ReadFile(folder + "/" + step::kNotStartedFile);
-  const Result<std::string> ended_text = ReadFile(folder + "/" + step::kEndedFile);
+  const Result<std::string> started_text = ReadIfThere(folder + "/" + step::kStartedFile);
+  const Result<std::string> not_started_text = ReadIfThere(folder + "/" + step::kNotStartedFile);
+  const Result<std::string> ended_text = ReadIfThere(folder + "/" + step::kEndedFile);
   for (const auto* text : {&started_text, &not_started_text, &ended_text})
     if (!*text) return Fail(text->error());
   AttemptEnd end;

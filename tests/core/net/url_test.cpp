@@ -1,0 +1,16 @@
+#include "core/net/url.h"
+
+#include <boost/test/unit_test.hpp>
+
+namespace pipewarden::core {
+namespace {
+
+BOOST_AUTO_TEST_CASE(urls_are_escaped_byte_by_byte) {
+  BOOST_TEST(UrlEscape("aZ09-._~") == "aZ09-._~");
+  BOOST_TEST(UrlEscape("a b/c?d=e&f+g%") == "a%20b%2Fc%3Fd%3De%26f%2Bg%25");
+  BOOST_TEST(UrlEscape("\u00e9\n") == "%C3%A9%0A");
+  BOOST_TEST(UrlEscape("Hadoop:service=NameNode,name=*", ":=,*") == "Hadoop:service=NameNode,name=*");
+}
+
+}  // namespace
+}  // namespace pipewarden::core
