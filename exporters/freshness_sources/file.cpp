@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
 
 #include "core/model/matcher.h"
@@ -67,9 +68,11 @@ std::optional<core::WallTime> PartitionEnd(const FileOptions& options, const std
     if (!regex.Match(path, at, path.size(), re2::RE2::UNANCHORED, matches.data(), static_cast<int>(matches.size())))
       break;
     const auto number = [&](int index) {
-      return index == 0 || matches[static_cast<std::size_t>(index)].empty()
-                 ? -1
-                 : std::stoi(std::string(matches[static_cast<std::size_t>(index)].substr(0, 4)));
+      if (index == 0) return -1;
+      const re2::StringPiece text = matches[static_cast<std::size_t>(index)].substr(0, 4);
+      int value = -1;
+      const auto [last, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+      return error == std::errc() && last == text.data() + text.size() ? value : -1;  // a user's group may hold letters
     };
     const core::CivilTime start{
         .year = number(group("year")), .month = number(group("month")), .day = number(group("day"))};

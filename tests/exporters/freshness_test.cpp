@@ -130,6 +130,7 @@ const PartitionCase kPartitions[] = {
     {"dt=2026-03-14/00001.parquet", "*/*'", "2026-03-15T00:00:00Z"},
     {"dt=2026-03-14/x", "*/x', timezone: Europe/Berlin", "2026-03-14T23:00:00Z"},
     {"y2026m03d14/x", "*/x', partition: 'y(?P<year>\\d+)m(?P<month>\\d+)d(?P<day>\\d+)'", "2026-03-15T00:00:00Z"},
+    {"yXVIm03d14/x", "*/x', partition: 'y(?P<year>\\w+)m(?P<month>\\d+)d(?P<day>\\d+)'", ""},
     {"dt=2026-13-45/x", "*/x'", ""},
     {"today/x", "*/x'", ""},
 };
