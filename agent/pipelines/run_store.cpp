@@ -273,6 +273,15 @@ Task<Result<T>> RunStore::Do(std::function<Result<T>(Database&)> work) {
   co_return std::move(**value);
 }
 
+// An exception is our own error and that of one request: it must not end the flushing, for which all others wait.
+Result<void> RunStore::Guarded(Request& request, Database& database) {
+  try {
+    return request.work(database);
+  } catch (const std::exception& error) {
+    return core::Fail(core::ErrorCode::kInternal, std::string("internal error: ") + error.what());
+  }
+}
+
 Task<void> RunStore::Flush() {
   co_await boost::asio::post(loop_.executor(),
                              boost::asio::use_awaitable);  // what this turn asks for is one transaction
@@ -282,14 +291,14 @@ Task<void> RunStore::Flush() {
     co_await loop_.Blocking([this, &batch] {
       const Result<void> all = database_.Transaction([&]() -> Result<void> {
         for (const auto& request : batch) {
-          request->outcome = request->work(database_);
+          request->outcome = Guarded(*request, database_);
           if (!request->outcome) return request->outcome;
         }
         return {};
       });
       if (all) return;
       for (const auto& request : batch)
-        request->outcome = database_.Transaction([&] { return request->work(database_); });
+        request->outcome = database_.Transaction([&] { return Guarded(*request, database_); });
     });
     bool failed = false;
     for (const auto& request : batch) {

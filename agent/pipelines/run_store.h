@@ -92,6 +92,7 @@ class RunStore {
   struct Request;
   template <class T>
   core::Task<core::Result<T>> Do(std::function<core::Result<T>(core::Database&)> work);
+  static core::Result<void> Guarded(Request& request, core::Database& database);
   core::Task<void> Flush();
 
   core::Loop& loop_;
