@@ -8,10 +8,11 @@ namespace pipewarden::exporters {
 namespace {
 
 std::string MetricsTable(std::span<const ProbeMetric> metrics) {
+  if (metrics.empty()) return "";
   std::string text = "| metric | type | help |\n|---|---|---|\n";
   for (const ProbeMetric& metric : metrics)
     text += "| `" + std::string(metric.name) + "` | " + std::string(core::MetricTypeName(metric.type)) + " | " +
-            std::string(metric.help) + " |\n";
+            core::TableCell(metric.help) + " |\n";
   return text;
 }
 
@@ -24,8 +25,7 @@ std::string Options(std::span<const core::OptionTable> tables) {
 }  // namespace
 
 std::string ProbeReference() {
-  std::string text = "## probes\n\nA list of maps. Every probe takes:\n\n" +
-                     core::OptionReference(CommonProbeOptions()) +
+  std::string text = "A list of maps. Every probe takes:\n\n" + core::OptionReference(CommonProbeOptions()) +
                      "\nand exports, with the labels `probe`, `kind`, `component` and the configured ones:\n\n" +
                      MetricsTable(CommonProbeMetrics());
   for (const ProbeKind* kind : ProbeKinds())
@@ -35,9 +35,8 @@ std::string ProbeReference() {
 }
 
 std::string FreshnessReference() {
-  std::string text = "## freshness\n\nA list of maps. Every entry takes:\n\n" +
-                     core::OptionReference(CommonFreshnessOptions()) + "\n`expected` is a map of:\n\n" +
-                     core::OptionReference(FreshnessExpectedOptions());
+  std::string text = "A list of maps. Every entry takes:\n\n" + core::OptionReference(CommonFreshnessOptions()) +
+                     "\n`expected` is a map of:\n\n" + core::OptionReference(FreshnessExpectedOptions());
   for (const FreshnessSourceKind* kind : FreshnessSourceKinds())
     text += "\n### source: " + std::string(kind->name) + "\n\n" + std::string(kind->summary) + "\n\n" +
             Options(kind->options);
@@ -45,8 +44,8 @@ std::string FreshnessReference() {
 }
 
 std::string HostReference() {
-  std::string text = "## host\n\nA map:\n\n" + core::OptionReference(HostOptions()) +
-                     "\nThe collectors, under node_exporter's names:\n\n";
+  std::string text =
+      "A map:\n\n" + core::OptionReference(HostOptions()) + "\nThe collectors, under node_exporter's names:\n\n";
   for (const HostCollectorKind* kind : HostCollectorKinds())
     text += "- `" + std::string(kind->name) + "`: " + std::string(kind->summary) + "\n";
   return text;

@@ -5,7 +5,7 @@
 
 namespace pipewarden::exporters {
 
-// Markdown, from headings of the second level on: what every probe takes and exports, then each kind.
+// Markdown, what stands below the section's heading: what every probe takes and exports, then each kind.
 std::string ProbeReference();
 std::string FreshnessReference();
 std::string HostReference();

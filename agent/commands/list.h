@@ -13,7 +13,8 @@
   X(PromqlTest)                \
   X(Pipeline)                  \
   X(Cron)                      \
-  X(Template)
+  X(Template)                  \
+  X(Docs)
 
 namespace pipewarden::agent {
 

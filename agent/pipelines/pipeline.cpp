@@ -56,7 +56,7 @@ constexpr Option kPipelineOptions[] = {
      .help =
          "Variables that steps get from the agent's own environment, beyond PATH, HOME, USER, LANG, TZ and the like."},
     {.name = "params", .type = OptionType::kStringMap, .help = "Values that templates read as .Params.NAME."},
-    {.name = "steps", .type = OptionType::kNode, .required = true, .help = "Name to step; see steps."},
+    {.name = "steps", .type = OptionType::kNode, .required = true, .help = "A map of names to steps, see steps."},
     {.name = "once",
      .type = OptionType::kBool,
      .default_text = "false",
@@ -81,7 +81,7 @@ constexpr Option kPipelineOptions[] = {
      .min = 1,
      .max = 10000,
      .help = "At most so many missed slots run, the newest."},
-    {.name = "sla", .type = OptionType::kNode, .help = "What is promised; see sla."},
+    {.name = "sla", .type = OptionType::kNode, .help = "What is promised of its runs, see sla."},
     {.name = "keep_runs",
      .type = OptionType::kInt,
      .default_text = "500",
@@ -99,16 +99,17 @@ constexpr Option kPipelineOptions[] = {
 constexpr Option kSharedOptions[] = {
     {.name = "retries",
      .type = OptionType::kNode,
-     .help = "How often a failed attempt is made again: a number, or see retries."},
+     .help = "How often a failed attempt is made again: a number, or a map, see retries."},
     {.name = "timeout",
      .type = OptionType::kDuration,
      .min = 0.001,
-     .help = "Of one attempt; then SIGTERM, later SIGKILL."},
+     .help = "How long one attempt may take; then its processes get SIGTERM, and SIGKILL after `grace`. Left out: no "
+             "limit."},
     {.name = "grace",
      .type = OptionType::kDuration,
      .default_text = "10s",
      .min = 0,
-     .help = "Between SIGTERM and SIGKILL."},
+     .help = "Time between SIGTERM and SIGKILL."},
     {.name = "cwd", .type = OptionType::kPath, .help = "Working directory; left out: the configuration file's folder."},
     {.name = "on_lost",
      .type = OptionType::kEnum,
@@ -137,7 +138,7 @@ constexpr Option kStepOptions[] = {
      .type = OptionType::kDuration,
      .default_text = "1h",
      .min = 1,
-     .help = "How long it waits for them; then it fails."},
+     .help = "How long the step waits for them; then it fails."},
     {.name = "keep_background",
      .type = OptionType::kBool,
      .default_text = "false",
@@ -160,7 +161,7 @@ constexpr Option kRetryOptions[] = {
      .type = OptionType::kDuration,
      .default_text = "60s",
      .min = 0,
-     .help = "Before the first retry."},
+     .help = "Time before the first retry."},
     {.name = "backoff",
      .type = OptionType::kFloat,
      .default_text = "1",
@@ -176,9 +177,13 @@ constexpr Option kRetryOptions[] = {
 constexpr Option kSlaOptions[] = {
     {.name = "finish_by",
      .type = OptionType::kString,
-     .help = "Time of day (HH:MM) at or after the slot, in the pipeline's zone."},
-    {.name = "start_within", .type = OptionType::kDuration, .min = 1, .help = "After the slot."},
-    {.name = "max_duration", .type = OptionType::kDuration, .min = 1, .help = "Of a run."},
+     .help =
+         "The run must have succeeded by the first such time of day (HH:MM, in the pipeline's zone) at or after its slot."},
+    {.name = "start_within",
+     .type = OptionType::kDuration,
+     .min = 1,
+     .help = "The run must start within this time after its slot."},
+    {.name = "max_duration", .type = OptionType::kDuration, .min = 1, .help = "The run must take no longer."},
 };
 
 template <std::size_t N>

@@ -33,6 +33,17 @@ std::string Number(double value) {
   return buffer;
 }
 
+// The same with its unit: a duration's bounds are seconds in the table, a size's are bytes.
+std::string Bound(const Option& option, double value) {
+  if (option.type == OptionType::kDuration)
+    return FormatDuration(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value)));
+  if (option.type != OptionType::kBytes || value < 1024) return Number(value);
+  constexpr std::string_view kUnits[] = {"", "KiB", "MiB", "GiB"};
+  std::size_t unit = 0;
+  for (; unit + 1 < std::size(kUnits) && std::fmod(value, 1024) == 0; ++unit) value /= 1024;
+  return Number(value) + std::string(kUnits[unit]);
+}
+
 struct TypeName {
   OptionType type;
   std::string_view name;    // for the reference
@@ -232,15 +243,10 @@ class OptionReader {
 
   bool InBounds(const Option& option, const YamlNode& node, double number) {
     if (number >= option.min && number <= option.max) return true;
-    const auto bound = [&](double value) {
-      if (option.type == OptionType::kDuration)
-        return FormatDuration(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value)));
-      return Number(value);
-    };
     if (std::isnan(number) && std::isinf(option.min) && std::isinf(option.max)) return true;
     return Bad(option, node,
                "is " + node.text() + ", but must be at " +
-                   (number < option.min ? "least " + bound(option.min) : "most " + bound(option.max)));
+                   (number < option.min ? "least " + Bound(option, option.min) : "most " + Bound(option, option.max)));
   }
 
   bool Take(const Option& option, const YamlNode& node, Value& value) {
@@ -472,6 +478,12 @@ std::string DidYouMean(std::string_view word, std::span<const std::string_view> 
   return nearest.empty() ? "" : " (did you mean " + Quote(nearest) + "?)";
 }
 
+std::string TableCell(std::string_view text) {
+  std::string cell(text);
+  for (std::size_t bar = 0; (bar = cell.find('|', bar)) != std::string::npos; bar += 2) cell.insert(bar, "\\");
+  return cell;
+}
+
 std::string OptionReference(OptionTable table) {
   std::string out = "| name | type | default | help |\n|---|---|---|---|\n";
   for (const Option& option : table) {
@@ -480,17 +492,15 @@ std::string OptionReference(OptionTable table) {
     if (!option.unit.empty()) type += ", " + std::string(option.unit);
     const bool low = !std::isinf(option.min);
     const bool high = !std::isinf(option.max);
-    if (low && high) type += ", " + Number(option.min) + " to " + Number(option.max);
-    if (low && !high) type += ", at least " + Number(option.min);
-    if (high && !low) type += ", at most " + Number(option.max);
-    std::string help(option.help);
-    for (std::size_t bar = 0; (bar = help.find('|', bar)) != std::string::npos; bar += 2) help.insert(bar, "\\");
+    if (low && high) type += ", " + Bound(option, option.min) + " to " + Bound(option, option.max);
+    if (low && !high) type += ", at least " + Bound(option, option.min);
+    if (high && !low) type += ", at most " + Bound(option, option.max);
     const std::string name = "`" + std::string(option.name) + "`" +
                              (option.type == OptionType::kSecret ? " or `" + std::string(option.name) + "_file`" : "");
     const std::string standard = option.required               ? "required"
                                  : option.default_text.empty() ? ""
-                                                               : "`" + std::string(option.default_text) + "`";
-    out += "| " + name + " | " + type + " | " + standard + " | " + help + " |\n";
+                                                               : "`" + TableCell(option.default_text) + "`";
+    out += "| " + name + " | " + TableCell(type) + " | " + standard + " | " + TableCell(option.help) + " |\n";
   }
   return out;
 }

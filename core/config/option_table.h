@@ -119,5 +119,7 @@ std::string DidYouMean(std::string_view word, std::span<const std::string_view> 
 
 // A row of the reference: | name | type | default | help |, Markdown.
 std::string OptionReference(OptionTable table);
+// Text as a cell of a Markdown table takes it.
+std::string TableCell(std::string_view text);
 
 }  // namespace pipewarden::core
