@@ -45,7 +45,7 @@ How values are written:
 - **Secrets**: an option of type secret can be given as `NAME_file` instead, a file that holds it. Files of secrets are read
   again at every reload. Secrets are never shown, in messages, pages or logs.
 
-A reload (SIGHUP, or `pipewarden` over its socket, see [operations.md](operations.md)) reads everything anew. Where
+A reload (SIGHUP, see [operations.md](operations.md)) reads everything anew. Where
 anything is wrong, nothing changes. Otherwise each probe, log, freshness check, pipeline and rule group is compared with what
 runs: what is the same goes on untouched and keeps its state, what is new or different is made, what is gone is ended. An
 entry is the same when its name, its values and the contents of its secret files are.
