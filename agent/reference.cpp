@@ -253,12 +253,16 @@ std::string Alerting() {
 }  // namespace
 
 std::string ConfigurationPage() {
-  return std::string(kHead) + "## Sections\n\n" + Table("the top level") + std::string(kIncludeText) +
-         Section("global", kGlobal) + "\n" + Table("global") + Section("storage", kStorage) + "\n" + Table("storage") +
-         Section("components", kComponents) + Table("components") + Section("probes", kProbes) +
-         exporters::ProbeReference() + Logs() + Section("freshness", kFreshness) + exporters::FreshnessReference() +
-         Section("host", kHost) + exporters::HostReference() + Pipelines() + Section("rule_files", kRuleFiles) +
-         RulePacks() + Alerting();
+  std::string page = std::string(kHead) + "## Sections\n\n" + Table("the top level") + std::string(kIncludeText) +
+                     Section("global", kGlobal) + "\n" + Table("global") + Section("storage", kStorage) + "\n" +
+                     Table("storage") + Section("components", kComponents) + Table("components") +
+                     Section("probes", kProbes) + exporters::ProbeReference() + Logs() +
+                     Section("freshness", kFreshness) + exporters::FreshnessReference() + Section("host", kHost) +
+                     exporters::HostReference() + Pipelines() + Section("rule_files", kRuleFiles) + RulePacks() +
+                     Alerting();
+  // Parts end with empty lines of their own.
+  for (std::size_t at = 0; (at = page.find("\n\n\n", at)) != std::string::npos;) page.erase(at, 1);
+  return page;
 }
 
 }  // namespace pipewarden::agent
