@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "agent/commands/list.h"
-#include "core/version.h"
 #include "core/config/option_table.h"
+#include "core/version.h"
 
 namespace pipewarden::agent {
 

@@ -177,8 +177,8 @@ constexpr Option kRetryOptions[] = {
 constexpr Option kSlaOptions[] = {
     {.name = "finish_by",
      .type = OptionType::kString,
-     .help =
-         "The run must have succeeded by the first such time of day (HH:MM, in the pipeline's zone) at or after its slot."},
+     .help = "The run must have succeeded by the first such time of day (HH:MM, in the pipeline's zone) at or after "
+             "its slot."},
     {.name = "start_within",
      .type = OptionType::kDuration,
      .min = 1,

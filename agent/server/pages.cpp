@@ -4,9 +4,9 @@
 
 #include "agent/server/faces.h"
 #include "agent/server/html.h"
-#include "core/version.h"
 #include "core/time/civil_time.h"
 #include "core/time/duration.h"
+#include "core/version.h"
 #include "rules/snapshot.h"
 
 namespace pipewarden::agent {

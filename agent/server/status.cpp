@@ -5,8 +5,8 @@
 
 #include "agent/server/faces.h"
 #include "agent/server/own_api.h"
-#include "core/version.h"
 #include "core/time/civil_time.h"
+#include "core/version.h"
 #include "rules/snapshot.h"
 
 namespace pipewarden::agent {

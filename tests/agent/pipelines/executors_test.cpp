@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(a_cancelled_one_ends) {
   (*attempt)->Cancel();
   const AttemptEnd end = Await((*attempt)->Wait());
   // The holder may hear it before it has started the step.
-  BOOST_TEST(((end.kind == AttemptEnd::Kind::kNotStarted) || end.message == "cancelled (killed by SIGTERM)"));
+  BOOST_TEST(((end.kind == AttemptEnd::Kind::kNotStarted) || end.message.starts_with("cancelled")), end.message);
 }
 
 BOOST_AUTO_TEST_CASE(a_running_one_is_adopted) {

@@ -210,10 +210,13 @@ BOOST_AUTO_TEST_CASE(slow_connections_of_one_address_do_not_hold_others) {
     slow.push_back(std::make_unique<HttpPeer>("127.0.0.1", port, "127.0.0.9"));
     if (slow.back()->connected()) slow.back()->Send("GET /-/healthy HTTP/1.1\r\nHost: 127");
   }
-  const auto before = std::chrono::steady_clock::now();
-  const HttpReply reply = Ask("GET /-/healthy HTTP/1.1", "", "127.0.0.2");
-  const auto took = std::chrono::steady_clock::now() - before;
-  BOOST_TEST(reply.status == 200);
+  // The best of five: what the slow ones hold, they hold every time; a busy machine does not.
+  auto took = std::chrono::steady_clock::duration::max();
+  for (int i = 0; i < 5; ++i) {
+    const auto before = std::chrono::steady_clock::now();
+    BOOST_TEST(Ask("GET /-/healthy HTTP/1.1", "", "127.0.0.2").status == 200);
+    took = std::min(took, std::chrono::steady_clock::now() - before);
+  }
   BOOST_TEST(std::chrono::duration_cast<std::chrono::milliseconds>(took).count() < 100);
   BOOST_TEST(Ask("GET /-/healthy HTTP/1.1", "", "127.0.0.9").status != 200);
   slow.clear();
