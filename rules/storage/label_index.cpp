@@ -195,7 +195,7 @@ std::vector<SeriesRef> LabelIndex::Select(std::span<const core::Matcher> matcher
     }
     if (found->empty()) return {};
   }
-  return found ? std::move(*found) : all_;
+  return found ? *found : all_;
 }
 
 std::vector<std::string_view> LabelIndex::Names() const {
