@@ -84,7 +84,7 @@ def test(folder):
     assert alert["labels"]["node"] == "n1" and alert["labels"]["team"] == "data", alert
     assert alert["annotations"] == {"summary": "flag says 0"}, alert
     assert [a["labels"]["alertname"] for a in agent.json("/api/v1/alerts")["data"]["alerts"]] == ["FlagMissing"]
-    assert agent.query('ALERTS{alertstate="firing"}')
+    lib.eventually(lambda: agent.query('ALERTS{alertstate="firing"}'), 10, "the firing alert's series")
 
     # Killed while it fires: the alert goes on, and nobody is told again.
     agent.kill()

@@ -51,7 +51,7 @@ scrape_configs:
     assert theirs('probe_success{probe="nobody"}')[0][1] == 0
     lib.eventually(lambda: agent.query('probe_success{probe="nobody"}'), 10, "the probe's samples in our storage")
     assert agent.query('probe_success{probe="nobody"}')[0][1] == 0
-    assert agent.query("count(node_cpu_seconds_total) > 0")
+    lib.eventually(lambda: agent.query("count(node_cpu_seconds_total) > 0"), 20, "the host's samples in our storage")
 
     # promtool speaks to our API as to Prometheus'.
     said = subprocess.run([prometheus.promtool(), "query", "instant", agent.url, "1 + 1"], text=True, capture_output=True)
