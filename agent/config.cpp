@@ -43,6 +43,12 @@ constexpr Option kGlobalOptions[] = {
      .max = 86400,
      .help =
          "The tick: all sources are sampled and all rule groups without an interval of their own are judged at it."},
+    {.name = "event_driven",
+     .type = OptionType::kBool,
+     .default_text = "true",
+     .help =
+         "Judge the alerting rules with `for: 0s` that read a probe as soon as its verdict changes, and not only at "
+         "the next tick."},
     {.name = "timezone",
      .type = OptionType::kTimeZone,
      .default_text = "UTC",
@@ -207,6 +213,7 @@ class Loader {
   void ReadGlobal() {
     const Options options = core::ReadOptions(Only("global"), kGlobalOptions, "global", errors_);
     config_->global.evaluation_interval = options.Duration("evaluation_interval");
+    config_->global.event_driven = options.Bool("event_driven");
     config_->global.timezone = options.Text("timezone");
     for (const auto& [name, value] : options.Map("external_labels")) {
       if (!core::IsValidLabelName(name))

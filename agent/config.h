@@ -21,6 +21,7 @@ namespace pipewarden::agent {
 
 struct GlobalConfig {
   core::Duration evaluation_interval{};
+  bool event_driven = true;      // rules are judged when a probe's verdict changes, too
   std::string timezone;          // of schedules that name none
   core::Labels external_labels;  // added to alerts (and to remote writes)
 };

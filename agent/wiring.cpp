@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "agent/config.h"
+#include "agent/event_judge.h"
 #include "agent/pipelines/pipelines.h"
 #include "agent/process_source.h"
 #include "agent/rules_thread.h"
@@ -78,6 +79,7 @@ struct Agent::Parts {
   std::unique_ptr<Pipelines> pipelines;
   std::vector<std::shared_ptr<core::SampleSource>> sources;  // what every tick and every scrape visits
   std::unique_ptr<RulesThread> rules_thread;
+  std::unique_ptr<EventJudge> event_judge;
   std::unique_ptr<Server> server;
   std::atomic<bool> ready{false};
   bool stopped = false;
@@ -285,6 +287,11 @@ core::Task<core::Result<void>> Agent::Parts::Start() {
              host,
              std::make_shared<ProcessSource>(clock.Now())};
   rules_thread = std::make_unique<RulesThread>(loop);
+  event_judge = std::make_unique<EventJudge>(loop, tasks, *rules_thread, *storage, *rules);
+  // A probe's first verdict is none that has changed: the tick judges it, when more of them are known.
+  probes->OnVerdict([this](const exporters::ProbeVerdict& verdict) {
+    if (config->global.event_driven && !verdict.first) event_judge->Note(verdict.samples);
+  });
   Apply(*config);
   result = Serve();
   if (!result) co_return result;
@@ -331,7 +338,9 @@ core::Task<void> Agent::Parts::Ticks() {
     if (const core::TimestampMs missed = (tick - last) / interval - 1; missed > 0)
       ticks_missed->Increment(static_cast<double>(missed));
     const core::TimestampMs next = std::min(tick, std::max(group_due, now + 1));
+    event_judge->SetTickDue(next);
     co_await loop.SleepUntil(core::FromMs(next));
+    event_judge->SetTickDue(std::nullopt);
     loop_stall->Set(core::ToSeconds(loop.TakeLongestTurn()));
     co_await rules_thread->Run([&] { group_due = Tick(next); });
     last = next;

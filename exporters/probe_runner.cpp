@@ -8,6 +8,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/model/sample.h"
+
 namespace pipewarden::exporters {
 namespace {
 
@@ -192,10 +194,11 @@ void ProbeRunner::Note(Entry& entry, core::WallTime time, ProbeOutcome outcome) 
   if (flips) entry.up = success;
 
   const std::string message = success ? outcome.result.message : outcome.result.error;
-  auto published = MakePublished(entry, outcome);
+  auto gone = flips ? entry.series : decltype(entry.series){};
+  const auto published = MakePublished(entry, outcome);
   {
     const core::MutexLock lock(mutex_);
-    published_[config.name] = std::move(published);
+    published_[config.name] = published;
     ProbeStatus& status = status_[config.name];
     if (flips) status.last_change = time;
     status.up = entry.up;
@@ -215,8 +218,15 @@ void ProbeRunner::Note(Entry& entry, core::WallTime time, ProbeOutcome outcome) 
     logger_.Warn("probe is down",
                  {{"probe", config.name}, {"kind", std::string(config.kind->name)}, {"error", message}});
   }
-  if (on_verdict_)
-    on_verdict_({config.name, std::string(config.kind->name), config.component, success, first, message, time});
+  if (!on_verdict_) return;
+  std::vector<ProbeSample> samples;
+  for (const Published::Value& value : published->values) {
+    samples.push_back({value.series, value.value});
+    gone.erase(value.series->labels);
+  }
+  for (const auto& [labels, series] : gone) samples.push_back({series, core::StaleNaN()});
+  on_verdict_({config.name, std::string(config.kind->name), config.component, success, first, message, time,
+               std::move(samples)});
 }
 
 std::shared_ptr<const ProbeRunner::Published> ProbeRunner::MakePublished(Entry& entry, const ProbeOutcome& outcome) {

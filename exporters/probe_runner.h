@@ -61,12 +61,19 @@ struct ProbeStatus {
   static constexpr std::size_t kHistory = 90;
 };
 
+struct ProbeSample {
+  std::shared_ptr<const core::Series> series;
+  double value = 0;
+};
+
 struct ProbeVerdict {
   std::string name, kind, component;
   bool up = false;
   bool first = false;  // there was none before
   std::string message;
   core::WallTime time{};
+  // What the probe exports now; a series that it exported before and does not any more has a staleness marker.
+  std::vector<ProbeSample> samples;
 };
 
 struct ProbeOutcome {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <utility>
 
 #include "rules/promql/printer.h"
 #include "rules/recording_rule.h"
@@ -12,6 +13,7 @@ namespace {
 
 // Alerts of a process before are restored after this many evaluations: the first may see too few samples.
 constexpr int kEvaluationsBeforeRestore = 2;
+constexpr core::TimestampMs kJudgedAtMostEveryMs = 1000;
 constexpr core::TimestampMs kRestoreWithinMs = 60LL * 60 * 1000;
 
 core::TimestampMs Ms(core::Duration duration) {
@@ -21,6 +23,15 @@ core::TimestampMs Ms(core::Duration duration) {
 std::vector<std::pair<std::string, std::string>> PairsOf(const std::vector<RuleText>& texts) {
   std::vector<std::pair<std::string, std::string>> out;
   for (const RuleText& text : texts) out.emplace_back(text.name, text.text);
+  return out;
+}
+
+std::vector<const promql::VectorSelector*> SelectorsOf(const promql::Expr& expr) {
+  std::vector<const promql::VectorSelector*> out;
+  promql::Walk(expr, [&](const promql::Expr& part) {
+    if (part.kind == promql::Expr::Kind::kVectorSelector)
+      out.push_back(&static_cast<const promql::VectorSelector&>(part));
+  });
   return out;
 }
 
@@ -69,6 +80,7 @@ RuleGroup::RuleGroup(const RuleGroupConfig& config, std::string file, core::Dura
     if (rule.alerting) {
       auto alerting = std::make_unique<AlertingRule>(rule);
       entry.alerting = alerting.get();
+      if (rule.for_ == core::Duration::zero() && offset_ms_ == 0) entry.reads = SelectorsOf(*rule.tree);
       entry.rule = std::move(alerting);
     } else {
       entry.rule = std::make_unique<RecordingRule>(rule);
@@ -77,18 +89,26 @@ RuleGroup::RuleGroup(const RuleGroupConfig& config, std::string file, core::Dura
   }
 }
 
+RuleContext RuleGroup::ContextAt(core::TimestampMs now, const GroupEnvironment& environment) const {
+  return {.query = environment.query,
+          .time = now,
+          .offset = offset_ms_,
+          .limit = limit_,
+          .external_labels = environment.external_labels,
+          .external_url = environment.external_url};
+}
+
 RuleGroup::Outcome RuleGroup::Evaluate(core::TimestampMs now, const GroupEnvironment& environment) {
   Outcome outcome;
   if (next_due_ != 0) outcome.missed = static_cast<std::size_t>((now - next_due_) / interval_ms_);
   next_due_ = (now / interval_ms_ + 1) * interval_ms_;
   const core::MonoTime start = environment.clock.Monotonic();
-  const RuleContext context{.query = environment.query,
-                            .time = now,
-                            .offset = offset_ms_,
-                            .limit = limit_,
-                            .external_labels = environment.external_labels,
-                            .external_url = environment.external_url};
-  for (Entry& entry : rules_) EvaluateRule(entry, context, outcome, environment);
+  const RuleContext context = ContextAt(now, environment);
+  for (Entry& entry : rules_) {
+    entry.marked = false;
+    auto samples = EvaluateRule(entry, context, outcome, environment);
+    if (samples) Write(entry, std::move(*samples), now - offset_ms_, environment.storage);
+  }
   if (evaluations_ < kEvaluationsBeforeRestore && ++evaluations_ == kEvaluationsBeforeRestore)
     Restore(context, environment);
   last_evaluation_ = now;
@@ -96,26 +116,49 @@ RuleGroup::Outcome RuleGroup::Evaluate(core::TimestampMs now, const GroupEnviron
   return outcome;
 }
 
-void RuleGroup::EvaluateRule(Entry& entry, const RuleContext& context, Outcome& outcome,
-                             const GroupEnvironment& environment) {
+void RuleGroup::MarkReaders(const core::Labels& changed) {
+  const auto reads = [&](const promql::VectorSelector* selector) {
+    return std::ranges::all_of(selector->matchers, [&](const core::Matcher& one) { return one.Matches(changed); });
+  };
+  for (Entry& entry : rules_) entry.marked = entry.marked || std::ranges::any_of(entry.reads, reads);
+}
+
+std::optional<core::TimestampMs> RuleGroup::NextJudgement() const {
+  if (std::ranges::none_of(rules_, &Entry::marked)) return std::nullopt;
+  return last_judged_ + kJudgedAtMostEveryMs;
+}
+
+RuleGroup::Outcome RuleGroup::Judge(core::TimestampMs now, const GroupEnvironment& environment) {
+  Outcome outcome;
+  const core::MonoTime start = environment.clock.Monotonic();
+  const RuleContext context = ContextAt(now, environment);
+  for (Entry& entry : rules_)
+    if (std::exchange(entry.marked, false)) EvaluateRule(entry, context, outcome, environment);
+  last_judged_ = now;
+  outcome.seconds = core::ToSeconds(environment.clock.Monotonic() - start);
+  return outcome;
+}
+
+std::optional<std::vector<OutputSample>> RuleGroup::EvaluateRule(Entry& entry, const RuleContext& context,
+                                                                 Outcome& outcome,
+                                                                 const GroupEnvironment& environment) {
   const core::MonoTime start = environment.clock.Monotonic();
   auto samples = entry.rule->Evaluate(context);
   Rule::Health& health = entry.rule->health;
   health.evaluated = true;
   health.last_evaluation = context.time;
+  ++outcome.evaluations;
   if (!samples && samples.error().message != health.error)
     outcome.new_errors.push_back("rule '" + entry.rule->config().name + "': " + samples.error().message);
   health.error = samples ? "" : samples.error().message;
-  if (samples) {
-    if (entry.alerting != nullptr) {
-      auto unsent = entry.alerting->TakeUnsent(context.time, environment.resend_ms, interval_ms_, context);
-      std::ranges::move(unsent, std::back_inserter(outcome.alerts));
-    }
-    Write(entry, std::move(*samples), context.time - context.offset, environment.storage);
-  } else {
-    ++outcome.failures;
+  if (!samples) ++outcome.failures;
+  if (samples && entry.alerting != nullptr) {
+    auto unsent = entry.alerting->TakeUnsent(context.time, environment.resend_ms, interval_ms_, context);
+    std::ranges::move(unsent, std::back_inserter(outcome.alerts));
   }
   health.seconds = core::ToSeconds(environment.clock.Monotonic() - start);
+  if (!samples) return std::nullopt;
+  return std::move(*samples);
 }
 
 void RuleGroup::Write(Entry& entry, std::vector<OutputSample> samples, core::TimestampMs time, Storage& storage) {
@@ -158,6 +201,7 @@ void RuleGroup::Restore(const RuleContext& context, const GroupEnvironment& envi
 void RuleGroup::CopyState(RuleGroup& old, std::vector<SeriesRef>& orphans) {
   if (old.interval_ms_ == interval_ms_) next_due_ = old.next_due_;
   last_evaluation_ = old.last_evaluation_;
+  last_judged_ = old.last_judged_;
   last_seconds_ = old.last_seconds_;
   evaluations_ = old.evaluations_;
   for (Entry& entry : rules_) {
@@ -193,6 +237,7 @@ void RuleGroup::SkipRestore() {
 
 void RuleGroup::ShiftTimes(core::TimestampMs by) {
   if (next_due_ != 0) next_due_ += by;
+  if (last_judged_ != 0) last_judged_ += by;
   for (Entry& entry : rules_)
     if (entry.alerting != nullptr) entry.alerting->ShiftTimes(by);
 }

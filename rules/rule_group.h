@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -42,12 +43,21 @@ class RuleGroup {
 
   struct Outcome {
     std::vector<core::Alert> alerts;  // to send
+    std::size_t evaluations = 0;      // of rules
     std::size_t missed = 0;           // iterations that were due before this one and never ran
     std::size_t failures = 0;         // rules that failed
     double seconds = 0;
     std::vector<std::string> new_errors;  // of rules that went well, or failed otherwise, the time before
   };
   Outcome Evaluate(core::TimestampMs now, const GroupEnvironment& environment);
+
+  // Between ticks: marks the alerting rules with `for: 0s` that read the series, to be judged before the next tick. A
+  // group with a query offset looks at a time before the change, so its rules are left to the tick.
+  void MarkReaders(const core::Labels& changed);
+  // When the marked rules may be judged: a second after the last judgement at the earliest. nullopt: none is marked.
+  std::optional<core::TimestampMs> NextJudgement() const;
+  // Evaluates the marked rules. Series, ALERTS among them, are written by Evaluate alone.
+  Outcome Judge(core::TimestampMs now, const GroupEnvironment& environment);
 
   // Takes over what the group before a reload had: alerts and series of rules with the same identity, the schedule. The
   // series of rules that are no more are given to `orphans`.
@@ -67,9 +77,15 @@ class RuleGroup {
     SeriesOfRule series;               // written by its last evaluation
     std::string identity;
     std::string printed;  // the expression
+    // Its selectors, where it may be judged between ticks; they live with the rule's tree.
+    std::vector<const promql::VectorSelector*> reads;
+    bool marked = false;
   };
 
-  void EvaluateRule(Entry& entry, const RuleContext& context, Outcome& outcome, const GroupEnvironment& environment);
+  RuleContext ContextAt(core::TimestampMs now, const GroupEnvironment& environment) const;
+  // The samples to write; empty where the rule failed.
+  std::optional<std::vector<OutputSample>> EvaluateRule(Entry& entry, const RuleContext& context, Outcome& outcome,
+                                                        const GroupEnvironment& environment);
   void Write(Entry& entry, std::vector<OutputSample> samples, core::TimestampMs time, Storage& storage);
   void Restore(const RuleContext& context, const GroupEnvironment& environment);
 
@@ -82,7 +98,8 @@ class RuleGroup {
   core::TimestampMs next_due_ = 0;
   core::TimestampMs last_evaluation_ = 0;
   double last_seconds_ = 0;
-  int evaluations_ = 0;  // of this process; counts up to those before a restore
+  core::TimestampMs last_judged_ = 0;  // between ticks
+  int evaluations_ = 0;                // of this process; counts up to those before a restore
 };
 
 }  // namespace pipewarden::rules

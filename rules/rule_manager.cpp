@@ -86,12 +86,11 @@ void RuleManager::Tick(core::TimestampMs now) {
     if (!group.IsDue(now)) continue;
     changed[i] = true;
     RuleGroup::Outcome outcome = group.Evaluate(now, environment_);
-    metrics_->Evaluated(group.Key(), group.rule_count(), outcome.failures, outcome.missed, outcome.seconds);
+    metrics_->Evaluated(group.Key(), outcome.evaluations, outcome.failures, outcome.missed, outcome.seconds);
     if (outcome.missed > 0)
       logger_.Warn("evaluations of a rule group were missed",
                    {{"group", group.Key()}, {"missed", std::to_string(outcome.missed)}});
-    for (const std::string& error : outcome.new_errors)
-      logger_.Warn("a rule cannot be evaluated", {{"group", group.Key()}, {"error", error}});
+    TellErrors(group, outcome);
     std::ranges::move(outcome.alerts, std::back_inserter(alerts));
   }
   if (!orphans_.empty()) {
@@ -99,9 +98,43 @@ void RuleManager::Tick(core::TimestampMs now) {
     orphans_.clear();
   }
   Publish(changed);
+  Send(std::move(alerts));
+  storage_.Maintain(now);
+}
+
+std::optional<core::TimestampMs> RuleManager::Judge(std::span<const core::Labels> changed, core::TimestampMs now) {
+  FollowClock(now);
+  std::optional<core::TimestampMs> next;
+  std::vector<core::Alert> alerts;
+  std::vector<bool> judged(groups_.size(), false);
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    RuleGroup& group = *groups_[i];
+    for (const core::Labels& labels : changed) group.MarkReaders(labels);
+    const auto may_run = group.NextJudgement();
+    if (!may_run) continue;
+    if (*may_run > now) {
+      next = std::min(next.value_or(*may_run), *may_run);
+      continue;
+    }
+    judged[i] = true;
+    RuleGroup::Outcome outcome = group.Judge(now, environment_);
+    metrics_->Judged(group.Key(), outcome.evaluations, outcome.failures, outcome.seconds);
+    TellErrors(group, outcome);
+    std::ranges::move(outcome.alerts, std::back_inserter(alerts));
+  }
+  Publish(judged);
+  Send(std::move(alerts));
+  return next;
+}
+
+void RuleManager::TellErrors(const RuleGroup& group, const RuleGroup::Outcome& outcome) {
+  for (const std::string& error : outcome.new_errors)
+    logger_.Warn("a rule cannot be evaluated", {{"group", group.Key()}, {"error", error}});
+}
+
+void RuleManager::Send(std::vector<core::Alert> alerts) {
   metrics_->AlertsSent(alerts.size());
   if (!alerts.empty()) on_alerts_(std::move(alerts));
-  storage_.Maintain(now);
 }
 
 core::TimestampMs RuleManager::NextDue(core::TimestampMs now) const {

@@ -7,6 +7,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,6 +52,10 @@ class RuleManager {
   // Evaluates the groups that are due, at this timestamp (one of Storage::TickTime, with its samples taken), and lets
   // the storage do its upkeep.
   void Tick(core::TimestampMs now);
+  // Between ticks: these series have samples at `now` that change something. The alerting rules with `for: 0s` that
+  // read one of them are judged, those of a group together and at most once a second. Returns when to call it again,
+  // with no series, for what had to wait; nullopt where nothing waits.
+  std::optional<core::TimestampMs> Judge(std::span<const core::Labels> changed, core::TimestampMs now);
   // When the next group is due; a time far ahead where there is none.
   core::TimestampMs NextDue(core::TimestampMs now) const;
 
@@ -58,6 +64,8 @@ class RuleManager {
 
  private:
   void FollowClock(core::TimestampMs now);
+  void TellErrors(const RuleGroup& group, const RuleGroup::Outcome& outcome);
+  void Send(std::vector<core::Alert> alerts);
   void Publish(const std::vector<bool>& changed);
 
   Storage& storage_;

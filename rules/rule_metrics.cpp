@@ -29,6 +29,8 @@ struct RuleMetrics::State {
         missed(MakeCounter(
             *registry, "pipewarden_rule_group_iterations_missed_total",
             "Evaluations of the group left out because one before took too long or the agent did not run.")),
+        judgements(MakeCounter(*registry, "pipewarden_rule_group_judgements_total",
+                               "Evaluations of the group between ticks, because a probe's verdict changed.")),
         seconds(MakeCounter(*registry, "pipewarden_rule_group_evaluation_seconds_total",
                             "Time spent in evaluations of the group.")),
         last_seconds(MakeGauge(*registry, "pipewarden_rule_group_last_evaluation_seconds",
@@ -41,6 +43,7 @@ struct RuleMetrics::State {
     prometheus::Counter& failures;
     prometheus::Counter& iterations;
     prometheus::Counter& missed;
+    prometheus::Counter& judgements;
     prometheus::Counter& seconds;
     prometheus::Gauge& last_seconds;
   };
@@ -50,7 +53,7 @@ struct RuleMetrics::State {
     const prometheus::Labels labels{{"rule_group", name}};
     return groups
         .emplace(name, Group{evaluations.Add(labels), failures.Add(labels), iterations.Add(labels), missed.Add(labels),
-                             seconds.Add(labels), last_seconds.Add(labels)})
+                             judgements.Add(labels), seconds.Add(labels), last_seconds.Add(labels)})
         .first->second;
   }
 
@@ -59,6 +62,7 @@ struct RuleMetrics::State {
   CounterFamily& failures;
   CounterFamily& iterations;
   CounterFamily& missed;
+  CounterFamily& judgements;
   CounterFamily& seconds;
   GaugeFamily& last_seconds;
   prometheus::Counter& alerts_sent;
@@ -80,6 +84,14 @@ void RuleMetrics::Evaluated(const std::string& group, std::size_t rules, std::si
   metrics.last_seconds.Set(seconds);
 }
 
+void RuleMetrics::Judged(const std::string& group, std::size_t rules, std::size_t failures, double seconds) {
+  State::Group& metrics = state_->Of(group);
+  metrics.evaluations.Increment(static_cast<double>(rules));
+  metrics.failures.Increment(static_cast<double>(failures));
+  metrics.judgements.Increment();
+  metrics.seconds.Increment(seconds);
+}
+
 void RuleMetrics::Forget(const std::string& group) {
   const auto found = state_->groups.find(group);
   if (found == state_->groups.end()) return;
@@ -88,6 +100,7 @@ void RuleMetrics::Forget(const std::string& group) {
   state_->failures.Remove(&metrics.failures);
   state_->iterations.Remove(&metrics.iterations);
   state_->missed.Remove(&metrics.missed);
+  state_->judgements.Remove(&metrics.judgements);
   state_->seconds.Remove(&metrics.seconds);
   state_->last_seconds.Remove(&metrics.last_seconds);
   state_->groups.erase(found);

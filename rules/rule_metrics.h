@@ -18,6 +18,8 @@ class RuleMetrics {
 
   // One evaluation of a group, by its key.
   void Evaluated(const std::string& group, std::size_t rules, std::size_t failures, std::size_t missed, double seconds);
+  // One evaluation of some of a group's rules between ticks.
+  void Judged(const std::string& group, std::size_t rules, std::size_t failures, double seconds);
   // The group's series are removed.
   void Forget(const std::string& group);
   void AlertsSent(std::size_t alerts);

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <set>
 
+#include "core/model/sample.h"
 #include "tests/exporters/probe_fixture.h"
 
 namespace pipewarden::exporters {
@@ -91,6 +92,23 @@ struct Fixture {
 const std::string kLabels = R"({component="namenode", kind="jmx", probe="p", team="data"})";
 
 BOOST_FIXTURE_TEST_SUITE(probe_runner, Fixture)
+
+BOOST_AUTO_TEST_CASE(a_verdict_carries_the_samples_and_ends_what_is_no_longer_shown) {
+  auto probe = std::make_shared<ScriptedProbe>();
+  probe->values = {{"probe_jmx_value", 7, {{"attribute", "a"}}}};
+  runner.Apply({Config("p", probe)});
+  loop.Advance(1s);
+  probe->success = false;
+  probe->values.clear();
+  loop.Advance(10s);
+  BOOST_REQUIRE(verdicts.size() == 2U);
+  std::map<std::string, double> samples;
+  for (const ProbeSample& sample : verdicts[1].samples)
+    samples[std::string(sample.series->labels.Get("__name__"))] = sample.value;
+  BOOST_TEST(samples.at("probe_success") == 0);
+  BOOST_TEST(samples.at("probe_up") == 0);
+  BOOST_TEST(core::IsStaleNaN(samples.at("probe_jmx_value")));
+}
 
 BOOST_AUTO_TEST_CASE(a_probe_runs_at_its_interval_and_shows_its_values) {
   auto probe = std::make_shared<ScriptedProbe>();
