@@ -91,7 +91,10 @@ class Hop {
   // Adds the hop's phases and what is known of its connection to the response.
   void Collect();
   Error ToError(const CurlMulti::Outcome& outcome) const;
-  bool CutByUs() const { return response_.truncated; }
+  // libcurl takes a connection that ends among the headers for the end of an answer without a body.
+  bool Succeeded(const CurlMulti::Outcome& outcome) const {
+    return headers_ended_ && (outcome.code == CURLE_OK || (outcome.code == CURLE_WRITE_ERROR && response_.truncated));
+  }
   const ParsedUrl& url() const { return url_; }
 
  private:
@@ -125,6 +128,7 @@ class Hop {
   Url renamed_url_;
   std::size_t header_bytes_ = 0;
   bool headers_too_long_ = false;
+  bool headers_ended_ = false;
   bool tls_started_ = false;  // the TCP connection stood; libcurl's own connect time comes too late to tell
 };
 
@@ -137,6 +141,7 @@ std::size_t Hop::OnHeader(char* data, std::size_t size, std::size_t count, void*
     return 0;
   }
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
+  hop.headers_ended_ |= line.empty();
   if (line.starts_with("HTTP/")) {
     hop.ReadStatusLine(line);
     return size * count;
@@ -153,6 +158,7 @@ std::size_t Hop::OnHeader(char* data, std::size_t size, std::size_t count, void*
 
 void Hop::ReadStatusLine(std::string_view line) {
   response_.headers.clear();  // of a 100 Continue before
+  headers_ended_ = false;
   line.remove_prefix(5);
   std::from_chars(line.data(), line.data() + line.size(), response_.version_major);
   response_.version_minor = 0;
@@ -354,12 +360,16 @@ std::string Hop::Scrub(std::string text) const {
 }
 
 Error Hop::ToError(const CurlMulti::Outcome& outcome) const {
-  if (headers_too_long_)
-    return {ErrorCode::kUnavailable, "the answer of " + url_.Authority() + " has more than 512 KiB of headers"};
+  // libcurl's own bound on a line's length shows as a lack of memory.
+  if (headers_too_long_ || (outcome.code == CURLE_OUT_OF_MEMORY && !headers_ended_))
+    return {ErrorCode::kUnavailable, "the answer of " + url_.Authority() +
+                                         " has too long headers (more than 512 KiB, or a line above 100 KiB)"};
   const std::string why = Scrub(outcome.message);
   long number = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number);
   switch (outcome.code) {
+    case CURLE_OK:
+      return {ErrorCode::kUnavailable, Phase() + ": the connection ended among the headers"};
     case CURLE_OPERATION_TIMEDOUT:
       return {ErrorCode::kTimeout, "while " + Phase()};  // the caller knows after how long
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -434,7 +444,7 @@ Task<Result<HttpResponse>> HttpClient::State::Follow(std::shared_ptr<State> stat
     const CurlMulti::Outcome outcome = co_await state->multi->Run(hop.easy());
     hop.Collect();
     response.final_url = url;
-    if (outcome.code != CURLE_OK && !(outcome.code == CURLE_WRITE_ERROR && hop.CutByUs())) {
+    if (!hop.Succeeded(outcome)) {
       Error error = hop.ToError(outcome);
       if (error.code == ErrorCode::kTimeout)
         error.message = "timed out after " + FormatDuration(request.timeout) + " " + error.message;
@@ -486,7 +496,8 @@ Task<Result<void>> HttpClient::Perform(void* easy_handle, Duration timeout) {
     ErrorCode code = ErrorCode::kUnavailable;
     if (outcome.code == CURLE_LOGIN_DENIED || outcome.code == CURLE_PEER_FAILED_VERIFICATION) code = ErrorCode::kDenied;
     if (outcome.code == CURLE_URL_MALFORMAT || outcome.code == CURLE_UNSUPPORTED_PROTOCOL) code = ErrorCode::kInvalid;
-    result = Fail(code, outcome.message);
+    const bool ended = outcome.code == CURLE_RECV_ERROR && outcome.message.starts_with("response reading failed");
+    result = Fail(code, ended ? "the server closed the connection before its answer was whole" : outcome.message);
   }
   co_return result;
 }

@@ -154,6 +154,12 @@ BOOST_AUTO_TEST_CASE(what_is_no_answer_says_so) {
   BOOST_REQUIRE(!partial);
   BOOST_TEST(partial.error().message.starts_with("reading the answer of " + cut.Address()), partial.error().message);
 
+  HttpServer headless([](const auto&) { return Answer{.raw = "HTTP/1.1 200 OK\r\nServer: x\r\nContent-Ty"}; });
+  const auto half = Get(headless.Url());
+  BOOST_REQUIRE(!half);
+  BOOST_TEST((half.error().code == ErrorCode::kUnavailable));
+  BOOST_TEST(half.error().message.ends_with(": the connection ended among the headers"), half.error().message);
+
   HttpServer empty([](const auto&) { return Answer{.raw = ""}; });
   BOOST_TEST((Get(empty.Url()).error().code == ErrorCode::kUnavailable));
   HttpServer reset([](const auto&) { return Answer{.cut_after = 0, .reset = true}; });
@@ -165,6 +171,10 @@ BOOST_AUTO_TEST_CASE(what_is_no_answer_says_so) {
     return answer;
   });
   BOOST_TEST(!Get(flood.Url()));
+  HttpServer one_line([](const auto&) {
+    return Answer{.raw = "HTTP/1.1 200 OK\r\nX: " + std::string(200'000, 'y') + "\r\n\r\n"};
+  });
+  BOOST_TEST(Get(one_line.Url()).error().message.find("has too long headers") != std::string::npos);
 
   const auto unknown = Get("http://no-such-host.invalid/");
   BOOST_TEST(unknown.error().message == "resolving no-such-host.invalid: unknown host");
