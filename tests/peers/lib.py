@@ -22,7 +22,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("PIPEWARDEN_BUILD", ROOT / "build/release"))
 CACHE = pathlib.Path(os.environ.get("PIPEWARDEN_CACHE") or
                      pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "pipewarden")
-LEVEL = os.environ.get("PIPEWARDEN_TEST_LEVEL", "quick")  # quick, full, nightly
+LEVELS = ["quick", "full", "nightly"]
+LEVEL = os.environ.get("PIPEWARDEN_TEST_LEVEL", "quick")
+FETCH = False  # whether to fetch and build peers that this level would not (./dev peer)
 CONFORMANCE = pathlib.Path(os.environ.get("PIPEWARDEN_CONFORMANCE", ROOT.parent / "shared/conformance"))
 
 
@@ -36,8 +38,7 @@ def skip(why):
 
 
 def need_level(level, what):
-    order = ["quick", "full", "nightly"]
-    if order.index(LEVEL) < order.index(level):
+    if LEVELS.index(LEVEL) < LEVELS.index(level):
         skip(f"{what} (./dev test --{level})")
 
 

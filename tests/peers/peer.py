@@ -31,6 +31,7 @@ def main():
     if name not in names():
         sys.exit(f"no peer '{name}'; there are: {', '.join(names())}")
     module = load(name)
+    lib.FETCH = True
     try:
         module.get()
         if "--get" in sys.argv:
