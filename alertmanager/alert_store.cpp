@@ -1,6 +1,7 @@
 #include "alertmanager/alert_store.h"
 
 #include "alertmanager/records.h"
+#include "core/text/utf8.h"
 
 namespace pipewarden::alertmanager {
 

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "alertmanager/config_sections.h"
+#include "core/text/utf8.h"
 
 namespace pipewarden::alertmanager {
 namespace {

@@ -2,57 +2,9 @@
 
 #include <cstdio>
 
-namespace pipewarden::alertmanager {
+#include "core/text/escape.h"
 
-void AppendGoJsonString(std::string& out, std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  // The one pass that most strings need: nothing to escape, all ASCII or valid UTF-8.
-  std::string fixed;
-  if (!core::IsValidUtf8(text)) {
-    // Go escapes each bad byte alone; ToValidUtf8 would take a run of them together.
-    while (!text.empty()) {
-      std::size_t length = 1;
-      while (length <= 4 && length <= text.size() && !core::IsValidUtf8(text.substr(0, length))) ++length;
-      if (length > 4 || length > text.size()) {
-        fixed += "\xEF\xBF\xBD";
-        text.remove_prefix(1);
-      } else {
-        fixed += text.substr(0, length);
-        text.remove_prefix(length);
-      }
-    }
-    text = fixed;
-  }
-  out += '"';
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (byte < 0x20 || c == '<' || c == '>' || c == '&') {
-      out += "\\u00";
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 0xFU];
-    } else if (byte == 0xE2 &&
-               (text.substr(i).starts_with("\xE2\x80\xA8") || text.substr(i).starts_with("\xE2\x80\xA9"))) {
-      out += text[i + 2] == '\xA8' ? "\\u2028" : "\\u2029";
-      i += 2;
-    } else if (!fixed.empty() && text.substr(i).starts_with("\xEF\xBF\xBD")) {
-      out += "\\ufffd";
-      i += 2;
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
+namespace pipewarden::alertmanager {
 
 void GoJson::Comma() {
   if (!first_) out_ += ',';
@@ -74,7 +26,7 @@ GoJson& GoJson::Close(char bracket) {
 
 GoJson& GoJson::Key(std::string_view name) {
   Comma();
-  AppendGoJsonString(out_, name);
+  core::AppendJsonString(out_, name);
   out_ += ':';
   first_ = true;  // the value follows without a comma
   return *this;
@@ -82,7 +34,7 @@ GoJson& GoJson::Key(std::string_view name) {
 
 GoJson& GoJson::Text(std::string_view value) {
   Comma();
-  AppendGoJsonString(out_, value);
+  core::AppendJsonString(out_, value);
   return *this;
 }
 

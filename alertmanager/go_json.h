@@ -40,7 +40,6 @@ class GoJson {
   bool first_ = true;  // no value yet in the open bracket
 };
 
-void AppendGoJsonString(std::string& out, std::string_view text);
 // RFC 3339 with nanoseconds, zeros at the end left out, in UTC; the zero time is 0001-01-01T00:00:00Z.
 std::string GoTime(core::WallTime time);
 

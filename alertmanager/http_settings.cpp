@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "core/model/labels.h"
 #include "core/net/url.h"
+#include "core/text/utf8.h"
 
 namespace pipewarden::alertmanager {
 namespace {

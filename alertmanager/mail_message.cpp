@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
-#include "core/model/labels.h"
+#include "core/text/utf8.h"
 
 namespace pipewarden::alertmanager {
 namespace {

@@ -6,7 +6,8 @@
 #include <optional>
 #include <tuple>
 
-#include "core/template/format.h"
+#include "core/text/go_string.h"
+#include "core/text/utf8.h"
 
 namespace pipewarden::alertmanager {
 namespace {
@@ -17,24 +18,6 @@ using core::Matcher;
 using core::MatchOp;
 using core::Result;
 
-// One code point at the start of text (which is not empty); invalid bytes give U+FFFD of length 1, as Go's range does.
-struct Rune {
-  char32_t value = 0;
-  std::size_t length = 1;
-  bool valid = true;
-};
-
-Rune DecodeRune(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return {first, 1, true};
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (length > text.size() || !core::IsValidUtf8(text.substr(0, length))) return {0xFFFD, 1, false};
-  char32_t value = first & (0xFFU >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) value = (value << 6U) | (byte(i) & 0x3FU);
-  return {value, length, true};
-}
-
 bool IsSpace(char32_t c) {
   return c == ' ' || (c >= '\t' && c <= '\r') || c == 0x85 || c == 0xA0 || c == 0x1680 ||
          (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
@@ -43,59 +26,6 @@ bool IsSpace(char32_t c) {
 bool IsReserved(char32_t c) {
   return IsSpace(c) ||
          (c < 0x80 && std::string_view("{}!=~,\\\"'`").find(static_cast<char>(c)) != std::string_view::npos);
-}
-
-// The number of `digits` digits in base 16 or 8 at `at`.
-std::optional<char32_t> ReadDigits(std::string_view text, std::size_t at, std::size_t digits, unsigned base) {
-  if (at + digits > text.size()) return std::nullopt;
-  char32_t value = 0;
-  for (std::size_t i = at; i < at + digits; ++i) {
-    const char c = text[i];
-    unsigned digit = 99;
-    if (c >= '0' && c <= '9') digit = static_cast<unsigned>(c - '0');
-    if (c >= 'a' && c <= 'f') digit = static_cast<unsigned>(c - 'a') + 10;
-    if (c >= 'A' && c <= 'F') digit = static_cast<unsigned>(c - 'A') + 10;
-    if (digit >= base) return std::nullopt;
-    value = value * base + digit;
-  }
-  return value;
-}
-
-// strconv.Unquote of what stands between double quotes.
-std::optional<std::string> UnquoteGo(std::string_view body) {
-  std::string out;
-  for (std::size_t i = 0; i < body.size();) {
-    const char c = body[i];
-    if (c == '\n' || c == '"') return std::nullopt;
-    if (c != '\\') {
-      out += c;
-      ++i;
-      continue;
-    }
-    if (++i >= body.size()) return std::nullopt;
-    const char escape = body[i++];
-    const std::string_view plain = "abfnrtv\\\"";
-    const std::string_view meaning = "\a\b\f\n\r\t\v\\\"";
-    if (const std::size_t at = plain.find(escape); at != std::string_view::npos) {
-      out += meaning[at];
-      continue;
-    }
-    const bool octal = escape >= '0' && escape <= '7';
-    const std::size_t digits = octal ? 3 : escape == 'x' ? 2 : escape == 'u' ? 4 : escape == 'U' ? 8 : 0;
-    if (digits == 0) return std::nullopt;
-    if (octal) --i;
-    const auto value = ReadDigits(body, i, digits, octal ? 8 : 16);
-    if (!value) return std::nullopt;
-    i += digits;
-    if (octal || escape == 'x') {
-      if (*value > 0xFF) return std::nullopt;
-      out += static_cast<char>(static_cast<unsigned char>(*value));
-    } else {
-      if (*value > 0x10FFFF || (*value >= 0xD800 && *value <= 0xDFFF)) return std::nullopt;
-      core::AppendUtf8(out, *value);
-    }
-  }
-  return out;
 }
 
 // The UTF-8 grammar: a reader over the text with one token of look-ahead by peeking.
@@ -155,9 +85,10 @@ class Utf8Parser {
         } else if (c == '\\') {
           escaped = true;
         } else if (c == '"') {
-          auto word = UnquoteGo(text_.substr(start, at_ - start));
+          const std::string_view body = text_.substr(start, at_ - start);
+          auto word = core::GoUnescape(body, '"');
           ++at_;
-          if (!word || !core::IsValidUtf8(*word)) return Wrong("a badly quoted word");
+          if (!word || !core::IsValidUtf8(body) || !core::IsValidUtf8(*word)) return Wrong("a badly quoted word");
           return std::move(*word);
         }
       }
@@ -165,10 +96,12 @@ class Utf8Parser {
     }
     const std::size_t start = at_;
     while (at_ < text_.size()) {
-      const Rune rune = DecodeRune(text_.substr(at_));
-      if (!rune.valid) return Wrong("invalid UTF-8");
-      if (IsReserved(rune.value)) break;
-      at_ += rune.length;
+      std::string_view rest = text_.substr(at_);
+      bool valid = true;
+      const char32_t rune = core::TakeUtf8(rest, &valid);
+      if (!valid) return Wrong("invalid UTF-8");
+      if (IsReserved(rune)) break;
+      at_ = text_.size() - rest.size();
     }
     if (at_ == start) return Wrong("expected " + std::string(what));
     return std::string(text_.substr(start, at_ - start));
@@ -176,9 +109,9 @@ class Utf8Parser {
 
   void Skip() {
     while (at_ < text_.size()) {
-      const Rune rune = DecodeRune(text_.substr(at_));
-      if (!IsSpace(rune.value)) return;
-      at_ += rune.length;
+      std::string_view rest = text_.substr(at_);
+      if (!IsSpace(core::TakeUtf8(rest))) return;
+      at_ = text_.size() - rest.size();
     }
   }
   bool AtEnd() {
@@ -281,9 +214,7 @@ std::string EscapeOpenMetrics(std::string_view text) {
 
 bool AnyReserved(std::string_view text) {
   while (!text.empty()) {
-    const Rune rune = DecodeRune(text);
-    if (IsReserved(rune.value)) return true;
-    text.remove_prefix(rune.length);
+    if (IsReserved(core::TakeUtf8(text))) return true;
   }
   return false;
 }

@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "alertmanager/go_json.h"
-#include "core/template/format.h"
+#include "core/text/go_float.h"
 
 namespace pipewarden::alertmanager {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "alertmanager/template_data.h"
-#include "core/template/format.h"
 #include "core/template/text_functions.h"
+#include "core/text/go_string.h"
 
 namespace pipewarden::alertmanager {
 namespace {

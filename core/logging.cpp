@@ -8,7 +8,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
-#include "core/model/labels.h"
+#include "core/text/utf8.h"
 
 namespace pipewarden::core {
 namespace {

@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "core/model/sample.h"
+#include "core/text/utf8.h"
 
 namespace pipewarden::exporters {
 namespace {

@@ -7,6 +7,7 @@
 #include "core/config/option_table.h"
 #include "core/model/labels.h"
 #include "core/read_file.h"
+#include "core/text/utf8.h"
 #include "core/time/duration.h"
 #include "rules/promql/parser.h"
 

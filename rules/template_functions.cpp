@@ -7,9 +7,10 @@
 #include <cmath>
 #include <optional>
 
-#include "core/template/format.h"
 #include "core/template/template.h"
 #include "core/template/text_functions.h"
+#include "core/text/go_float.h"
+#include "core/text/go_string.h"
 #include "core/time/duration.h"
 
 namespace pipewarden::rules {

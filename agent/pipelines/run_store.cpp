@@ -3,7 +3,7 @@
 #include <boost/asio.hpp>
 #include <nlohmann/json.hpp>
 
-#include "core/model/labels.h"
+#include "core/text/utf8.h"
 
 namespace pipewarden::agent {
 namespace {

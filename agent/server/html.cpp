@@ -1,6 +1,7 @@
 #include "agent/server/html.h"
 
-#include "core/model/labels.h"
+#include "core/text/escape.h"
+#include "core/text/utf8.h"
 #include "pipewarden_agent_embedded.h"
 
 namespace pipewarden::agent {
@@ -13,37 +14,7 @@ void Replace(std::string& text, std::string_view what, std::string_view by) {
 
 }  // namespace
 
-std::string Html(std::string_view text) {
-  std::string repaired;
-  if (!core::IsValidUtf8(text)) {
-    repaired = core::ToValidUtf8(text);
-    text = repaired;
-  }
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
+std::string Html(std::string_view text) { return core::EscapeHtml(core::ToValidUtf8(text)); }
 
 std::string Page(std::string_view title, std::string_view body) {
   std::string page(pages::kFrameHtml);

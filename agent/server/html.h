@@ -7,7 +7,7 @@
 
 namespace pipewarden::agent {
 
-// & < > " ' escaped: safe as text and within a quoted attribute. Invalid UTF-8 becomes U+FFFD.
+// Escaped: safe as text and within a quoted attribute. Invalid UTF-8 becomes U+FFFD.
 std::string Html(std::string_view text);
 
 // A whole page: `body` is HTML already; `title` is text.

@@ -2,54 +2,10 @@
 
 #include <cstdint>
 
+#include "core/text/escape.h"
 #include "rules/promql/text.h"
 
 namespace pipewarden::agent {
-
-void AppendJsonString(std::string& out, std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string repaired;
-  if (!core::IsValidUtf8(text)) {
-    repaired = core::ToValidUtf8(text);
-    text = repaired;
-  }
-  out += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20 || c == '<' || c == '>' || c == '&' || c == 0x7f) {
-          out += "\\u00";
-          out += kHex[static_cast<unsigned char>(c) >> 4U];
-          out += kHex[static_cast<unsigned char>(c) & 15U];
-        } else {
-          out += c;
-        }
-    }
-  }
-  out += '"';
-}
-
-std::string JsonString(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() + 2);
-  AppendJsonString(out, text);
-  return out;
-}
 
 void AppendJsonLabels(std::string& out, const core::Labels& labels) {
   out += '{';
@@ -57,9 +13,9 @@ void AppendJsonLabels(std::string& out, const core::Labels& labels) {
   for (const core::Label& label : labels) {
     if (!first) out += ',';
     first = false;
-    AppendJsonString(out, label.name);
+    core::AppendJsonString(out, label.name);
     out += ':';
-    AppendJsonString(out, label.value);
+    core::AppendJsonString(out, label.value);
   }
   out += '}';
 }

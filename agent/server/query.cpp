@@ -6,6 +6,8 @@
 #include "agent/server/faces.h"
 #include "agent/server/json_text.h"
 #include "core/async/mutex.h"
+#include "core/text/escape.h"
+#include "core/text/utf8.h"
 #include "rules/promql/parser.h"
 #include "rules/promql/printer.h"
 
@@ -131,7 +133,7 @@ class Face {
 
   HttpResponse LabelValues(const HttpRequest& request) {
     const std::string name = request.Capture("name");
-    if (!core::IsValidUtf8(name)) return Refuse({ErrorCode::kInvalid, "invalid label name: " + JsonString(name)});
+    if (!core::IsValidUtf8(name)) return Refuse({ErrorCode::kInvalid, "invalid label name: " + core::JsonString(name)});
     return Names(request, [&](auto& querier, const auto& hints, const auto& matchers) {
       return querier.LabelValues(hints, name, matchers);
     });
@@ -140,7 +142,7 @@ class Face {
   HttpResponse FormatQuery(const HttpRequest& request) {
     auto expr = Expression(request);
     if (!expr) return Refuse(expr.error());
-    return JsonResponse(SuccessEnvelope(JsonString(rules::promql::PrettyPrint(**expr))));
+    return JsonResponse(SuccessEnvelope(core::JsonString(rules::promql::PrettyPrint(**expr))));
   }
 
  private:
@@ -187,7 +189,8 @@ class Face {
   static Result<std::size_t> LimitParam(const HttpRequest& request) {
     const std::string text = request.Param("limit").value_or("0");
     if (text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != std::string::npos) {
-      return Fail(ErrorCode::kInvalid, "invalid parameter \"limit\": " + JsonString(text) + " is not a whole number");
+      return Fail(ErrorCode::kInvalid,
+                  "invalid parameter \"limit\": " + core::JsonString(text) + " is not a whole number");
     }
     return static_cast<std::size_t>(std::stoul(text));
   }
@@ -266,7 +269,7 @@ class Face {
         break;
       }
       if (count++ > 0) out += ',';
-      AppendJsonString(out, name);
+      core::AppendJsonString(out, name);
     }
     return JsonResponse(SuccessEnvelope(out + "]", warnings));
   }

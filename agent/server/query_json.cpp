@@ -3,6 +3,7 @@
 
 #include "agent/server/json_text.h"
 #include "agent/server/query.h"
+#include "core/text/escape.h"
 #include "core/time/civil_time.h"
 #include "core/time/duration.h"
 
@@ -28,7 +29,7 @@ void AppendTexts(std::string& out, std::string_view name, const std::vector<std:
   out += "\":[";
   for (std::size_t i = 0; i < texts.size(); ++i) {
     if (i > 0) out += ',';
-    AppendJsonString(out, texts[i]);
+    core::AppendJsonString(out, texts[i]);
   }
   out += ']';
 }
@@ -51,7 +52,7 @@ core::Result<core::TimestampMs> ParseApiTime(std::string_view text) {
   } else if (auto zoned = core::ParseRfc3339(text)) {
     return core::ToMs(zoned->ToWall());
   }
-  return Fail(ErrorCode::kInvalid, "cannot parse " + JsonString(text) + " to a valid timestamp");
+  return Fail(ErrorCode::kInvalid, "cannot parse " + core::JsonString(text) + " to a valid timestamp");
 }
 
 core::Result<core::TimestampMs> ParseApiDuration(std::string_view text) {
@@ -61,7 +62,7 @@ core::Result<core::TimestampMs> ParseApiDuration(std::string_view text) {
   } else if (auto duration = core::ParseDuration(text)) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(*duration).count();
   }
-  return Fail(ErrorCode::kInvalid, "cannot parse " + JsonString(text) + " to a valid duration");
+  return Fail(ErrorCode::kInvalid, "cannot parse " + core::JsonString(text) + " to a valid duration");
 }
 
 std::string SuccessEnvelope(std::string_view data, const std::vector<std::string>& warnings,
@@ -99,7 +100,7 @@ std::string ResultJson(rules::promql::QueryResult& result, std::size_t limit) {
       out += '[';
       AppendJsonTime(out, result.scalar.time);
       out += ',';
-      AppendJsonString(out, result.string);
+      core::AppendJsonString(out, result.string);
       out += ']';
       break;
     case ValueType::kVector:

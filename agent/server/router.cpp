@@ -8,6 +8,7 @@
 
 #include "agent/server/html.h"
 #include "agent/server/json_text.h"
+#include "core/text/escape.h"
 
 namespace pipewarden::agent {
 namespace {
@@ -141,11 +142,11 @@ std::optional<Role> ParseRole(std::string_view text) {
 HttpResponse ErrorResponse(Envelope envelope, int status, std::string_view message) {
   switch (envelope) {
     case Envelope::kPrometheus:
-      return JsonResponse("{\"status\":\"error\",\"errorType\":" + JsonString(PrometheusErrorType(status)) +
-                              ",\"error\":" + JsonString(message) + "}",
+      return JsonResponse("{\"status\":\"error\",\"errorType\":" + core::JsonString(PrometheusErrorType(status)) +
+                              ",\"error\":" + core::JsonString(message) + "}",
                           status);
     case Envelope::kAlertmanager:
-      return JsonResponse(JsonString(message), status);
+      return JsonResponse(core::JsonString(message), status);
     case Envelope::kHtml:
       return HtmlResponse(ErrorPage(status, message), status);
     case Envelope::kPlain:

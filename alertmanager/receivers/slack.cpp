@@ -12,6 +12,7 @@
 #include "alertmanager/go_json.h"
 #include "alertmanager/http_settings.h"
 #include "alertmanager/receivers/list.h"
+#include "core/text/utf8.h"
 
 namespace pipewarden::alertmanager {
 namespace {

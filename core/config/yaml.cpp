@@ -14,6 +14,8 @@
 
 #include "core/model/labels.h"
 #include "core/read_file.h"
+#include "core/text/escape.h"
+#include "core/text/utf8.h"
 
 namespace pipewarden::core {
 namespace {
@@ -97,25 +99,6 @@ std::optional<double> ParseGoFloat(std::string_view text) {
   if (i != plain.size()) return std::nullopt;
   const double value = std::strtod(plain.c_str(), nullptr);
   return negative ? -value : value;
-}
-
-void AppendJsonString(std::string& out, std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20) {
-      out += "\\u00";
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 15U];
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
 }
 
 // The place of a byte of the text, counted as yaml-cpp counts.

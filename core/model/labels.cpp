@@ -6,28 +6,6 @@
 namespace pipewarden::core {
 namespace {
 
-// Length of the UTF-8 sequence at the start of text, or 0 where it is none (overlong forms and surrogates are none).
-std::size_t Utf8SequenceLength(std::string_view text) {
-  auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  auto follows = [&](std::size_t i, unsigned lowest = 0x80, unsigned highest = 0xBF) {
-    return i < text.size() && byte(i) >= lowest && byte(i) <= highest;
-  };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    const unsigned lowest = first == 0xE0 ? 0xA0 : 0x80;
-    const unsigned highest = first == 0xED ? 0x9F : 0xBF;
-    return follows(1, lowest, highest) && follows(2) ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    const unsigned lowest = first == 0xF0 ? 0x90 : 0x80;
-    const unsigned highest = first == 0xF4 ? 0x8F : 0xBF;
-    return follows(1, lowest, highest) && follows(2) && follows(3) ? 4 : 0;
-  }
-  return 0;
-}
-
 bool IsNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool IsNameRest(char c) { return IsNameStart(c) || (c >= '0' && c <= '9'); }
 
@@ -130,34 +108,6 @@ bool IsValidLabelName(std::string_view name) {
 bool IsValidMetricName(std::string_view name) {
   return !name.empty() && (IsNameStart(name[0]) || name[0] == ':') &&
          std::ranges::all_of(name, [](char c) { return IsNameRest(c) || c == ':'; });
-}
-
-bool IsValidUtf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = Utf8SequenceLength(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
-std::string ToValidUtf8(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  bool in_bad_run = false;
-  while (!text.empty()) {
-    const std::size_t length = Utf8SequenceLength(text);
-    if (length == 0) {
-      if (!in_bad_run) out += "\xEF\xBF\xBD";
-      in_bad_run = true;
-      text.remove_prefix(1);
-    } else {
-      in_bad_run = false;
-      out += text.substr(0, length);
-      text.remove_prefix(length);
-    }
-  }
-  return out;
 }
 
 }  // namespace pipewarden::core

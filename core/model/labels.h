@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/text/utf8.h"
+
 namespace pipewarden::core {
 
 inline constexpr std::string_view kMetricName = "__name__";
@@ -58,8 +60,5 @@ struct LabelsHash {
 
 bool IsValidLabelName(std::string_view name);   // [a-zA-Z_][a-zA-Z0-9_]*
 bool IsValidMetricName(std::string_view name);  // [a-zA-Z_:][a-zA-Z0-9_:]*
-bool IsValidUtf8(std::string_view text);
-// Invalid bytes become U+FFFD, one each run, as Go's strings.ToValidUTF8 does.
-std::string ToValidUtf8(std::string_view text);
 
 }  // namespace pipewarden::core

@@ -5,6 +5,9 @@
 
 #include "core/template/format.h"
 #include "core/template/template.h"
+#include "core/text/escape.h"
+#include "core/text/go_string.h"
+#include "core/text/utf8.h"
 
 namespace pipewarden::core {
 namespace {
@@ -151,7 +154,7 @@ FunctionTable MakeTable() {
   table["printf"] = {{Param::kString, Param::kAny}, true, [](Args args) -> Result<Value> {
                        return Value::String(GoSprintf(args[0].string(), args.subspan(1)));
                      }};
-  table["html"] = {one, true, text(&HtmlEscape)};
+  table["html"] = {one, true, text(&EscapeHtml)};
   table["js"] = {one, true, text(&JsEscape)};
   table["urlquery"] = {one, true, text(&UrlQueryEscape)};
   table["eq"] = {two, true, &Equal};
@@ -219,36 +222,6 @@ Result<bool> ValueLess(const Value& a, const Value& b) {
     default:
       return Bad("invalid type for comparison");
   }
-}
-
-std::string HtmlEscape(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    switch (c) {
-      case '\0':
-        out += "\uFFFD";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
 }
 
 std::string JsEscape(std::string_view text) {

@@ -5,6 +5,7 @@
 
 #include "core/template/format.h"
 #include "core/template/html_escape.h"
+#include "core/text/go_string.h"
 
 namespace pipewarden::core {
 namespace {

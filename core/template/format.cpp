@@ -7,6 +7,10 @@
 #include <cstdio>
 #include <optional>
 
+#include "core/text/go_float.h"
+#include "core/text/go_string.h"
+#include "core/text/utf8.h"
+
 namespace pipewarden::core {
 namespace {
 
@@ -26,17 +30,8 @@ struct Verb {
   bool names_fields = false;
 };
 
-std::size_t CountRunes(std::string_view text) {
-  std::size_t count = 0;
-  while (!text.empty()) {
-    TakeUtf8(text);
-    ++count;
-  }
-  return count;
-}
-
 void Pad(std::string& out, const Verb& verb, std::string_view text, bool zero = false) {
-  const std::size_t length = CountRunes(text);
+  const std::size_t length = CountUtf8(text);
   const std::size_t width = verb.width > 0 ? static_cast<std::size_t>(verb.width) : 0;
   const std::size_t padding = width > length ? width - length : 0;
   if (verb.minus) {
@@ -115,10 +110,7 @@ std::string HexOfText(const Verb& verb, std::string_view text, bool upper) {
 }
 
 std::string_view Truncate(std::string_view text, int precision) {
-  if (precision < 0) return text;
-  std::string_view rest = text;
-  for (int i = 0; i < precision && !rest.empty(); ++i) TakeUtf8(rest);
-  return text.substr(0, text.size() - rest.size());
+  return precision < 0 ? text : Utf8Prefix(text, static_cast<std::size_t>(precision));
 }
 
 void PrintValue(std::string& out, const Verb& verb, const Value& value, int depth);
@@ -450,136 +442,7 @@ class Printer {
   bool after_index_ = false;
 };
 
-// C0, C1, surrogates, private use and the line separators; what else strconv.IsPrint leaves out is rare in alerts.
-bool IsPrintable(char32_t rune) {
-  if (rune < 0x20 || rune == 0x7F || (rune >= 0x80 && rune <= 0xA0) || rune == 0xAD) return false;
-  if ((rune >= 0xD800 && rune <= 0xF8FF) || rune == 0xFEFF || (rune >= 0xFFF0 && rune <= 0xFFFB)) return false;
-  if ((rune >= 0x2000 && rune <= 0x200F) || (rune >= 0x2028 && rune <= 0x202F) || (rune >= 0x205F && rune <= 0x206F))
-    return false;
-  return rune != 0x3000 && (rune & 0xFFFE) != 0xFFFE && rune < 0xE0000;
-}
-
-void QuotedRune(std::string& out, char32_t rune, char quote) {
-  constexpr std::array<std::pair<char, char>, 7> kEscapes = {
-      {{'\a', 'a'}, {'\b', 'b'}, {'\f', 'f'}, {'\n', 'n'}, {'\r', 'r'}, {'\t', 't'}, {'\v', 'v'}}};
-  if (rune == static_cast<char32_t>(quote) || rune == '\\') {
-    out += '\\';
-    out += static_cast<char>(rune);
-    return;
-  }
-  for (const auto& [character, escape] : kEscapes) {
-    if (rune != static_cast<char32_t>(character)) continue;
-    out += '\\';
-    out += escape;
-    return;
-  }
-  if (IsPrintable(rune)) return AppendUtf8(out, rune);
-  std::array<char, 16> text{};
-  std::snprintf(text.data(), text.size(),
-                rune < 0x80      ? "\\x%02x"
-                : rune < 0x10000 ? "\\u%04x"
-                                 : "\\U%08x",
-                static_cast<unsigned>(rune));
-  out += text.data();
-}
-
 }  // namespace
-
-void AppendUtf8(std::string& out, char32_t rune) {
-  if (rune > 0x10FFFF || (rune >= 0xD800 && rune <= 0xDFFF)) rune = 0xFFFD;
-  const auto byte = [&](char32_t value) { out += static_cast<char>(static_cast<unsigned char>(value)); };
-  if (rune < 0x80) {
-    byte(rune);
-  } else if (rune < 0x800) {
-    byte(0xC0 | rune >> 6);
-    byte(0x80 | (rune & 0x3F));
-  } else if (rune < 0x10000) {
-    byte(0xE0 | rune >> 12);
-    byte(0x80 | (rune >> 6 & 0x3F));
-    byte(0x80 | (rune & 0x3F));
-  } else {
-    byte(0xF0 | rune >> 18);
-    byte(0x80 | (rune >> 12 & 0x3F));
-    byte(0x80 | (rune >> 6 & 0x3F));
-    byte(0x80 | (rune & 0x3F));
-  }
-}
-
-char32_t TakeUtf8(std::string_view& text) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = at(0);
-  const std::size_t length = lead < 0x80                   ? 1
-                             : lead >= 0xC2 && lead < 0xE0 ? 2
-                             : lead >= 0xE0 && lead < 0xF0 ? 3
-                             : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                           : 0;
-  char32_t rune = length == 1 ? lead : length == 2 ? lead & 0x1FU : length == 3 ? lead & 0x0FU : lead & 0x07U;
-  bool good = length != 0 && text.size() >= length;
-  for (std::size_t i = 1; good && i < length; ++i) {
-    good = (at(i) & 0xC0U) == 0x80U;
-    rune = rune << 6 | (at(i) & 0x3FU);
-  }
-  good = good && !(length == 3 && (rune < 0x800 || (rune >= 0xD800 && rune <= 0xDFFF))) &&
-         !(length == 4 && (rune < 0x10000 || rune > 0x10FFFF));
-  text.remove_prefix(good ? length : 1);
-  return good ? rune : 0xFFFD;
-}
-
-std::string GoQuote(std::string_view text) {
-  std::string out = "\"";
-  while (!text.empty()) {
-    const unsigned char first = static_cast<unsigned char>(text[0]);
-    const std::size_t before = text.size();
-    const char32_t rune = TakeUtf8(text);
-    if (rune == 0xFFFD && before - text.size() == 1) {
-      std::array<char, 8> byte{};
-      std::snprintf(byte.data(), byte.size(), "\\x%02x", static_cast<unsigned>(first));
-      out += byte.data();
-    } else {
-      QuotedRune(out, rune, '"');
-    }
-  }
-  return out + '"';
-}
-
-std::string GoQuoteRune(char32_t rune) {
-  std::string out = "'";
-  QuotedRune(out, rune, '\'');
-  return out + '\'';
-}
-
-std::string FormatGoFloat(double value, char format, int precision) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
-  const bool upper = format == 'E' || format == 'G';
-  const char lower = upper ? static_cast<char>(format + 32) : format;
-  std::array<char, 1600> buffer{};
-  std::string text;
-  if (precision >= 0) {
-    precision = std::min(precision, 1000);
-    const char spec[] = {'%', '.', '*', lower, '\0'};
-    const int written =
-        std::snprintf(buffer.data(), buffer.size(), spec, lower == 'g' && precision == 0 ? 1 : precision, value);
-    text.assign(buffer.data(), static_cast<std::size_t>(std::max(written, 0)));
-  } else {
-    std::chars_format chosen = lower == 'f' ? std::chars_format::fixed : std::chars_format::scientific;
-    if (lower == 'g') {
-      // The shortest form has an exponent below -4 and from 6 on.
-      const auto end =
-          std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::scientific).ptr;
-      const std::string_view scientific(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
-      const std::size_t e = scientific.find('e');
-      const int exponent = std::atoi(std::string(scientific.substr(e + 1)).c_str());
-      if (exponent >= -4 && exponent < 6) chosen = std::chars_format::fixed;
-    }
-    const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, chosen).ptr;
-    text.assign(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
-  }
-  if (upper) {
-    for (char& c : text) c = c == 'e' ? 'E' : c;
-  }
-  return text;
-}
 
 std::string FormatValue(const Value& value) {
   std::string out;

@@ -15,13 +15,5 @@ std::string GoSprint(std::span<const Value> values);  // spaces only between two
 std::string GoSprintln(std::span<const Value> values);
 // Kind of what it prints is bounded: a width or precision above 1,000,000 is refused as Go does, %!(BADWIDTH).
 std::string GoSprintf(std::string_view format, std::span<const Value> values);
-// strconv.FormatFloat(value, format, precision, 64) with format e, f or g; precision -1 is the shortest that reads
-// back.
-std::string FormatGoFloat(double value, char format, int precision);
-// strconv.QuoteRune and the text of one code point.
-std::string GoQuoteRune(char32_t rune);
-void AppendUtf8(std::string& out, char32_t rune);
-// Takes the first code point off `text`; an invalid byte gives U+FFFD and is taken alone.
-char32_t TakeUtf8(std::string_view& text);
 
 }  // namespace pipewarden::core

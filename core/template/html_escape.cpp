@@ -4,7 +4,7 @@
 #include <array>
 #include <cctype>
 
-#include "core/template/format.h"
+#include "core/text/go_string.h"
 
 namespace pipewarden::core {
 namespace {

@@ -5,7 +5,8 @@
 #include <cstdio>
 #include <utility>
 
-#include "core/template/format.h"
+#include "core/text/go_string.h"
+#include "core/text/utf8.h"
 
 namespace pipewarden::core {
 namespace {

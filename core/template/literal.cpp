@@ -5,58 +5,11 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "core/template/format.h"
 #include "core/template/parse.h"
+#include "core/text/go_string.h"
 
 namespace pipewarden::core {
 namespace {
-
-// One character of a quoted text, escapes resolved. Nothing where it is malformed.
-bool TakeCharacter(std::string_view& rest, char quote, std::string& out, char32_t* rune) {
-  const auto give = [&](char32_t value) {
-    if (rune != nullptr) *rune = value;
-    AppendUtf8(out, value);
-    return true;
-  };
-  if (rest.empty()) return false;
-  if (rest[0] == quote || rest[0] == '\n') return false;
-  if (rest[0] != '\\') {
-    const std::string_view before = rest;
-    const char32_t value = TakeUtf8(rest);
-    if (rune != nullptr) *rune = value;
-    out += before.substr(0, before.size() - rest.size());
-    return true;
-  }
-  if (rest.size() < 2) return false;
-  const char escape = rest[1];
-  rest.remove_prefix(2);
-  constexpr std::string_view kNames = "abfnrtv";
-  constexpr std::string_view kMeanings = "\a\b\f\n\r\t\v";
-  if (const std::size_t at = kNames.find(escape); at != std::string_view::npos) {
-    return give(static_cast<unsigned char>(kMeanings[at]));
-  }
-  if (escape == '\\') return give('\\');
-  if (escape == '\'' || escape == '"') return escape == quote && give(static_cast<unsigned char>(escape));
-  const std::size_t digits = escape == 'x' ? 2 : escape == 'u' ? 4 : escape == 'U' ? 8 : 3;
-  const int base = digits == 3 ? 8 : 16;
-  if (digits == 3) {
-    if (escape < '0' || escape > '7') return false;
-    rest = std::string_view(rest.data() - 1, rest.size() + 1);
-  }
-  if (rest.size() < digits) return false;
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + digits, value, base);
-  if (error != std::errc() || end != rest.data() + digits) return false;
-  rest.remove_prefix(digits);
-  if (base == 8 || digits == 2) {
-    if (value > 255) return false;
-    if (rune != nullptr) *rune = value;
-    out += static_cast<char>(static_cast<unsigned char>(value));
-    return true;
-  }
-  if (value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return false;
-  return give(value);
-}
 
 // Underscores stand only between digits, and only where a base prefix is (0x_1F); with a bare decimal they are refused.
 std::optional<std::string> WithoutUnderscores(std::string_view text, bool prefixed) {
@@ -112,33 +65,17 @@ std::optional<double> ReadFloat(std::string_view text) {
 
 }  // namespace
 
-std::optional<std::string> GoUnquote(std::string_view quoted) {
-  if (quoted.size() < 2 || quoted.front() != quoted.back()) return std::nullopt;
-  const char quote = quoted.front();
-  std::string_view rest = quoted.substr(1, quoted.size() - 2);
-  std::string out;
-  if (quote == '`') {
-    std::ranges::copy_if(rest, std::back_inserter(out), [](char c) { return c != '\r'; });
-    return out;
-  }
-  while (!rest.empty()) {
-    if (!TakeCharacter(rest, quote, out, nullptr)) return std::nullopt;
-  }
-  return out;
-}
-
 std::string ReadNumber(std::string_view text, Node& number) {
   if (text[0] == '\'') {
     std::string_view rest = text.substr(1);
-    std::string ignored;
-    char32_t rune = 0;
-    if (!TakeCharacter(rest, '\'', ignored, &rune)) return "invalid syntax";
+    const auto rune = TakeGoChar(rest, '\'');
+    if (!rune) return "invalid syntax";
     if (rest != "'") {
       return "malformed character constant: " + std::string(text);
     }
     number.is_int = number.is_float = true;
-    number.integer = static_cast<std::int64_t>(rune);
-    number.number = static_cast<double>(rune);
+    number.integer = static_cast<std::int64_t>(rune->value);
+    number.number = static_cast<double>(rune->value);
     return "";
   }
   if (text.ends_with('i')) return "complex numbers are not supported: " + std::string(text);

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <optional>
 
-#include "core/template/format.h"
 #include "core/template/lex.h"
 #include "core/template/literal.h"
+#include "core/text/go_string.h"
 
 namespace pipewarden::core {
 namespace {

@@ -17,7 +17,4 @@ namespace pipewarden::core {
 Result<TemplateTrees> ParseTemplate(std::shared_ptr<const TemplateSource> source,
                                     const std::function<bool(std::string_view)>& known);
 
-// Go's strconv.Unquote for "…", `…`; nothing where the text is not one.
-std::optional<std::string> GoUnquote(std::string_view quoted);
-
 }  // namespace pipewarden::core

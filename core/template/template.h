@@ -63,7 +63,6 @@ class Template {
 const FunctionTable& BuiltinFunctions();
 
 // Escapers of the built-ins, of use to function tables too.
-std::string HtmlEscape(std::string_view text);
 std::string JsEscape(std::string_view text);
 std::string UrlQueryEscape(std::string_view text);
 // Go's equality and order of basic kinds, as eq and lt have it; errors as theirs.

@@ -10,7 +10,9 @@
 
 #include <re2/re2.h>
 
-#include "core/template/format.h"
+#include "core/text/go_float.h"
+#include "core/text/go_string.h"
+#include "core/text/utf8.h"
 
 namespace pipewarden::core {
 namespace {

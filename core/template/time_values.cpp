@@ -1,7 +1,6 @@
 // The methods of Go's time.Time, time.Duration, time.Month and time.Weekday that templates call.
 #include <cmath>
 
-#include "core/template/format.h"
 #include "core/template/value.h"
 
 namespace pipewarden::core {

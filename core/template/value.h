@@ -144,7 +144,5 @@ std::string_view ParamTypeName(Param param);
 
 // Go's Duration.String(): 1h30m0s, 1.5ms, 0s.
 std::string GoDurationString(Duration duration);
-// Go's strconv.Quote.
-std::string GoQuote(std::string_view text);
 
 }  // namespace pipewarden::core

@@ -9,6 +9,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/text/utf8.h"
+
 namespace pipewarden::exporters {
 namespace {
 

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "core/text/utf8.h"
+
 namespace pipewarden::exporters {
 namespace {
 

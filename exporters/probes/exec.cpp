@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "core/async/child_process.h"
+#include "core/text/utf8.h"
 #include "exporters/probes/list.h"
 
 namespace pipewarden::exporters {

@@ -7,6 +7,7 @@
 
 #include "core/async/child_process.h"
 #include "core/model/matcher.h"
+#include "core/text/utf8.h"
 #include "core/time/duration.h"
 #include "exporters/http_options.h"
 #include "exporters/probes/list.h"

@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/text/go_float.h"
+#include "core/text/go_string.h"
+#include "core/text/utf8.h"
 #include "rules/promql/evaluator.h"
 #include "rules/promql/grouping.h"
-#include "rules/promql/text.h"
 
 namespace pipewarden::rules::promql {
 namespace {
@@ -148,7 +150,7 @@ core::Result<VectorValue> CountValues(const Evaluator& evaluator, const Aggregat
     for (std::size_t step = 0; step < vector.steps; ++step) {
       const double value = vector.row(i)[step];
       if (IsAbsent(value)) continue;
-      const std::string text = FormatF(value);
+      const std::string text = core::FormatGoFloat(value, 'f', -1);
       key = std::to_string(groups.of_row[i]) + " " + text;
       auto entry = index.find(key);
       if (entry == index.end()) {
@@ -191,7 +193,8 @@ class Chooser {
     for (std::size_t step = 0; step < vector_.steps; ++step) {
       if (std::isnan(counts[step])) return core::Fail(core::ErrorCode::kInvalid, "Parameter value is NaN");
       if (counts[step] >= 9223372036854775808.0)
-        return core::Fail(core::ErrorCode::kInvalid, "Scalar value " + FormatG(counts[step]) + " overflows int64");
+        return core::Fail(core::ErrorCode::kInvalid,
+                          "Scalar value " + core::FormatGoFloat(counts[step], 'g', -1) + " overflows int64");
       if (counts[step] < 1) continue;
       Choose(step, static_cast<std::size_t>(std::min(counts[step], static_cast<double>(vector_.size()))));
       for (const auto& group : chosen_)
@@ -297,7 +300,7 @@ core::Result<Value> Evaluator::EvalAggregate(const AggregateExpr& expr, const St
   if (expr.op == AggregateOp::kCountValues) {
     label = static_cast<const StringLiteral&>(Unwrap(*expr.param)).value;
     if (label.empty() || !core::IsValidUtf8(label))
-      return core::Fail(core::ErrorCode::kInvalid, "invalid label name " + Quoted(label));
+      return core::Fail(core::ErrorCode::kInvalid, "invalid label name " + core::GoQuote(label));
   } else if (expr.param != nullptr) {
     auto scalar = EvalScalar(*expr.param, steps);
     if (!scalar) return core::Fail(scalar.error());
@@ -310,8 +313,8 @@ core::Result<Value> Evaluator::EvalAggregate(const AggregateExpr& expr, const St
   if (expr.op == AggregateOp::kLimitRatio)
     for (const double ratio : param)
       if (ratio < -1 || ratio > 1)
-        annotations_.Warn("ratio value should be between -1 and 1, got " + FormatG(ratio) + ", capping to " +
-                              FormatG(std::clamp(ratio, -1.0, 1.0)),
+        annotations_.Warn("ratio value should be between -1 and 1, got " + core::FormatGoFloat(ratio, 'g', -1) +
+                              ", capping to " + core::FormatGoFloat(std::clamp(ratio, -1.0, 1.0), 'g', -1),
                           Unwrap(*expr.param).pos);
   Groups groups(*this, expr);
   groups.Assign(*vector);

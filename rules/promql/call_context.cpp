@@ -1,4 +1,5 @@
 #include "rules/promql/functions/call_context.h"
+#include "core/text/go_float.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +7,6 @@
 
 #include "rules/promql/evaluator.h"
 #include "rules/promql/grouping.h"
-#include "rules/promql/text.h"
 
 namespace pipewarden::rules::promql {
 
@@ -81,7 +81,7 @@ double Quantile(double q, std::vector<double>& values) {
 
 void WarnOfBadQuantile(Annotations& annotations, double q, PositionRange at) {
   if (q >= 0 && q <= 1) return;
-  annotations.Warn("quantile value should be between 0 and 1, got " + FormatG(q), at);
+  annotations.Warn("quantile value should be between 0 and 1, got " + core::FormatGoFloat(q, 'g', -1), at);
 }
 
 }  // namespace pipewarden::rules::promql

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "rules/promql/grouping.h"
-#include "rules/promql/text.h"
 
 namespace pipewarden::rules::promql {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "rules/promql/text.h"
+#include "core/text/go_string.h"
 
 namespace pipewarden::rules::promql {
 
@@ -22,9 +22,9 @@ std::string LabelsText(const core::Labels& labels) {
   std::string out = "{";
   for (const core::Label& label : labels) {
     if (out.size() > 1) out += ", ";
-    out += core::IsValidLabelName(label.name) ? label.name : Quoted(label.name);
+    out += core::IsValidLabelName(label.name) ? label.name : core::GoQuote(label.name);
     out += '=';
-    out += Quoted(label.value);
+    out += core::GoQuote(label.value);
   }
   return out += '}';
 }

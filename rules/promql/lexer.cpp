@@ -6,7 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "core/template/format.h"
+#include "core/text/go_string.h"
+#include "core/text/utf8.h"
 #include "rules/promql/annotations.h"
 #include "rules/promql/text.h"
 
@@ -398,7 +399,7 @@ void Lexer::LexNumberOrDuration() {
     case Scanned::kBad:
       break;
   }
-  Fail("bad number or duration syntax: " + Quoted(text_.substr(start_, pos_ - start_)));
+  Fail("bad number or duration syntax: " + core::GoQuote(text_.substr(start_, pos_ - start_)));
 }
 
 // Digits with single underscores between them; false where an underscore stands wrong (it is taken then).
@@ -475,7 +476,7 @@ void Lexer::LexString(int quote) {
   for (;;) {
     const int c = Peek();
     if (c == kEnd || c == '\n') return Fail("unterminated quoted string");
-    const std::size_t length = Utf8Length(text_.substr(pos_));
+    const std::size_t length = core::Utf8Length(text_.substr(pos_));
     if (length == 0) return Fail("invalid UTF-8 rune");
     pos_ += length;
     if (c == quote) return Emit(Token::kString);
@@ -548,7 +549,7 @@ void Lexer::LexRawString() {
   for (;;) {
     const int c = Peek();
     if (c == kEnd) return Fail("unterminated raw string");
-    const std::size_t length = Utf8Length(text_.substr(pos_));
+    const std::size_t length = core::Utf8Length(text_.substr(pos_));
     if (length == 0) return Fail("invalid UTF-8 rune");
     pos_ += length;
     if (c == '`') return Emit(Token::kString);
@@ -561,8 +562,8 @@ std::vector<LexItem> Lex(std::string_view query) { return Lexer(query).Run(); }
 
 std::string LexItem::Description() const {
   const auto with = [&](std::string_view kind) {
-    const std::string_view head = text.substr(0, RunePrefix(text, 10));
-    return std::string(kind) + " " + (text.size() > 10 ? Quoted(head) + "..." : Quoted(text));
+    return std::string(kind) + " " +
+           (text.size() > 10 ? core::GoQuote(core::Utf8Prefix(text, 10)) + "..." : core::GoQuote(text));
   };
   switch (token) {
     case Token::kEof:
@@ -570,9 +571,9 @@ std::string LexItem::Description() const {
     case Token::kError:
       return error;
     case Token::kIdentifier:
-      return "identifier " + Quoted(text);
+      return "identifier " + core::GoQuote(text);
     case Token::kMetricIdentifier:
-      return "metric identifier " + Quoted(text);
+      return "metric identifier " + core::GoQuote(text);
     case Token::kString:
       return with("string");
     case Token::kNumber:
@@ -596,80 +597,19 @@ std::string LexItem::Description() const {
     case Token::kRegexNoMatch:
       return "<op:" + std::string(text) + ">";
     default:
-      return Quoted(text);
+      return core::GoQuote(text);
   }
 }
 
 core::Result<std::string> Unquote(std::string_view text) {
-  if (text.size() < 2) return core::Fail(core::ErrorCode::kInvalid, "invalid syntax");
-  const char quote = text.front();
-  std::string_view rest = text.substr(1, text.size() - 2);
-  if (quote == '`') return std::string(rest);
-  std::string out;
-  out.reserve(rest.size());
-  const auto take = [&](std::size_t digits, int base) {
-    std::uint32_t value = 0;
-    std::from_chars(rest.data(), rest.data() + digits, value, base);
-    rest.remove_prefix(digits);
-    return value;
-  };
-  while (!rest.empty()) {
-    const char c = rest.front();
-    rest.remove_prefix(1);
-    if (c != '\\') {
-      out += c;
-      continue;
-    }
-    if (rest.empty()) return core::Fail(core::ErrorCode::kInvalid, "invalid syntax");
-    const char kind = rest.front();
-    rest.remove_prefix(1);
-    switch (kind) {
-      case 'a':
-        out += '\a';
-        break;
-      case 'b':
-        out += '\b';
-        break;
-      case 'f':
-        out += '\f';
-        break;
-      case 'n':
-        out += '\n';
-        break;
-      case 'r':
-        out += '\r';
-        break;
-      case 't':
-        out += '\t';
-        break;
-      case 'v':
-        out += '\v';
-        break;
-      case 'x':
-        out += static_cast<char>(take(2, 16));
-        break;
-      case 'u':
-        core::AppendUtf8(out, take(4, 16));
-        break;
-      case 'U':
-        core::AppendUtf8(out, take(8, 16));
-        break;
-      case '0':
-      case '1':
-      case '2':
-      case '3':
-      case '4':
-      case '5':
-      case '6':
-      case '7':
-        rest = std::string_view(rest.data() - 1, rest.size() + 1);
-        out += static_cast<char>(take(3, 8));
-        break;
-      default:
-        out += kind;
-    }
+  // As Prometheus's own strutil.Unquote: '…' may be of any length, and a raw string keeps its carriage returns.
+  if (text.size() >= 2) {
+    const char quote = text.front();
+    const std::string_view body = text.substr(1, text.size() - 2);
+    if (quote == '`') return std::string(body);
+    if (auto out = core::GoUnescape(body, quote)) return std::move(*out);
   }
-  return out;
+  return core::Fail(core::ErrorCode::kInvalid, "invalid syntax");
 }
 
 core::Result<double> ParseNumber(std::string_view text) {
@@ -678,8 +618,8 @@ core::Result<double> ParseNumber(std::string_view text) {
   for (const char c : text)
     if (c != '_') digits += c;
   const auto bad = [&](std::string_view why) {
-    return core::Fail(core::ErrorCode::kInvalid,
-                      "error parsing number: strconv.ParseFloat: parsing " + Quoted(text) + ": " + std::string(why));
+    return core::Fail(core::ErrorCode::kInvalid, "error parsing number: strconv.ParseFloat: parsing " +
+                                                     core::GoQuote(text) + ": " + std::string(why));
   };
   std::string_view body = digits;
   const bool negative = !body.empty() && body.front() == '-';

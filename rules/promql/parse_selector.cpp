@@ -1,6 +1,7 @@
 // Selectors with their matchers, ranges, subqueries, offset, @, and duration expressions.
 #include <cmath>
 
+#include "core/text/go_float.h"
 #include "core/time/duration.h"
 #include "rules/promql/functions/function.h"
 #include "rules/promql/parser_impl.h"
@@ -297,7 +298,8 @@ ExprPtr Parser::ParseAt(ExprPtr expr) {
     return FailAt(expr->pos,
                   "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery");
   if (!(std::fabs(seconds) < kMaxTimestampSeconds)) {
-    const std::string shown = std::isfinite(seconds) ? FormatF(seconds) + ".000000" : FormatF(seconds);
+    const std::string shown = std::isfinite(seconds) ? core::FormatGoFloat(seconds, 'f', -1) + ".000000"
+                                                     : core::FormatGoFloat(seconds, 'f', -1);
     return FailAt(expr->pos, "timestamp out of bounds for @ modifier: " + shown);
   }
   if (shift->at != TimeShift::At::kNone) return FailAt(expr->pos, "@ <timestamp> may not be set multiple times");

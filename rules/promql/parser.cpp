@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/text/go_string.h"
+#include "core/text/utf8.h"
 #include "core/time/duration.h"
 #include "rules/promql/functions/function.h"
 #include "rules/promql/parser_impl.h"
@@ -50,9 +52,9 @@ Place PlaceOf(std::string_view query, int start) {
 
 // As Prometheus words it.
 std::string DurationError(std::string_view text, std::string_view why) {
-  if (text.find('.') != std::string_view::npos) return "unknown unit \".\" in duration " + Quoted(text);
+  if (text.find('.') != std::string_view::npos) return "unknown unit \".\" in duration " + core::GoQuote(text);
   if (why.ends_with("too long")) return "duration out of range";
-  return "not a valid duration string: " + Quoted(text);
+  return "not a valid duration string: " + core::GoQuote(text);
 }
 
 // Annotations name the line; the text itself is not kept.
@@ -238,7 +240,8 @@ std::optional<std::vector<std::string>> Parser::ParseLabelList() {
     if (item.token == Token::kString) {
       auto name = Unquote(item.text);
       if (!name || name->empty() || !core::IsValidUtf8(*name)) {
-        FailAt({item.pos, item.end()}, "invalid label name for grouping: " + Quoted(name ? *name : std::string()));
+        FailAt({item.pos, item.end()},
+               "invalid label name for grouping: " + core::GoQuote(name ? *name : std::string()));
         return std::nullopt;
       }
       labels.push_back(std::move(*name));
@@ -357,7 +360,8 @@ ExprPtr Parser::ParseStringLiteral() {
   auto text = std::make_unique<StringLiteral>();
   text->pos = {item.pos, item.end()};
   auto value = Unquote(item.text);
-  if (!value) return FailAt(text->pos, "error unquoting string " + Quoted(item.text) + ": " + value.error().message);
+  if (!value)
+    return FailAt(text->pos, "error unquoting string " + core::GoQuote(item.text) + ": " + value.error().message);
   text->value = std::move(*value);
   return text;
 }
@@ -407,9 +411,9 @@ ExprPtr Parser::ParseCall(const LexItem& name) {
   call->function = FindFunction(name.text);
   if (!ParseArguments(call->args)) return nullptr;
   call->pos.end = last_end_;
-  if (call->function == nullptr) return FailAt(name_pos, "unknown function with name " + Quoted(name.text));
+  if (call->function == nullptr) return FailAt(name_pos, "unknown function with name " + core::GoQuote(name.text));
   if (call->function->experimental && !options_.experimental_functions)
-    return FailAt(name_pos, "function " + Quoted(name.text) + " is not enabled");
+    return FailAt(name_pos, "function " + core::GoQuote(name.text) + " is not enabled");
   return call;
 }
 

@@ -3,10 +3,11 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/text/go_float.h"
+#include "core/text/go_string.h"
 #include "core/time/duration.h"
 #include "rules/promql/functions/function.h"
 #include "rules/promql/print_options.h"
-#include "rules/promql/text.h"
 
 namespace pipewarden::rules::promql {
 namespace {
@@ -16,7 +17,7 @@ constexpr std::size_t kMaxLine = 100;
 std::string DurationText(std::int64_t ms) { return core::FormatDuration(std::chrono::milliseconds(ms)); }
 
 std::string SecondsText(double seconds, bool is_duration) {
-  if (!is_duration) return FormatF(seconds);
+  if (!is_duration) return core::FormatGoFloat(seconds, 'f', -1);
   return DurationText(static_cast<std::int64_t>(std::round(seconds * 1000)));
 }
 
@@ -84,7 +85,7 @@ std::string OffsetText(const SelectorDuration& offset) {
   return " offset " + (operation && !expr.in_parens ? "(" + text + ")" : text);
 }
 
-std::string LabelText(const std::string& label) { return core::IsValidLabelName(label) ? label : Quoted(label); }
+std::string LabelText(const std::string& label) { return core::IsValidLabelName(label) ? label : core::GoQuote(label); }
 
 std::string LabelList(const std::vector<std::string>& labels) {
   std::string out;
@@ -146,7 +147,7 @@ std::string Printer::Selector(const VectorSelector& selector) const {
     if (!matchers.empty()) matchers += ',';
     matchers += LabelText(matcher.name());
     matchers += core::MatchOpText(matcher.op());
-    matchers += Quoted(matcher.value());
+    matchers += core::GoQuote(matcher.value());
   }
   if (matchers.empty() && !selector.name.empty()) return selector.name;
   return selector.name + "{" + matchers + "}";
@@ -200,7 +201,7 @@ std::string Printer::Text(const Expr& expr) const {
       return SecondsText(number.value, number.is_duration);
     }
     case Expr::Kind::kString:
-      return Quoted(static_cast<const StringLiteral&>(expr).value);
+      return core::GoQuote(static_cast<const StringLiteral&>(expr).value);
     case Expr::Kind::kVectorSelector: {
       const auto& selector = static_cast<const VectorSelector&>(expr);
       return Selector(selector) + Shift(selector.shift);

@@ -9,6 +9,7 @@
 #include <ostream>
 #include <sstream>
 
+#include "core/text/go_float.h"
 #include "rules/promql/engine.h"
 #include "rules/promql/evaluator.h"
 #include "rules/promql/functions/function.h"
@@ -17,7 +18,6 @@
 #include "rules/promql/parser.h"
 #include "rules/promql/print_options.h"
 #include "rules/promql/test_script.h"
-#include "rules/promql/text.h"
 
 namespace pipewarden::rules::promql {
 namespace {
@@ -197,7 +197,8 @@ Verdict ScriptRunner::CheckMatrix(const std::vector<ScriptSeries>& expected, Tim
                       " ms, got one at " + std::to_string(got->points[i].time) + " ms");
       if (!AlmostEqual(points[i].value, got->points[i].value))
         return Failed(LabelsText(series.labels) + " at " + std::to_string(points[i].time) + " ms: expected " +
-                      FormatG(points[i].value) + ", got " + FormatG(got->points[i].value));
+                      core::FormatGoFloat(points[i].value, 'g', -1) + ", got " +
+                      core::FormatGoFloat(got->points[i].value, 'g', -1));
     }
   }
   if (wanted != result.matrix.size()) {
@@ -219,7 +220,8 @@ Verdict ScriptRunner::CheckInstant(const EvalCommand& eval, const QueryResult& r
   if (eval.scalar) {
     if (result.type != ValueType::kScalar) return Failed("expected a scalar");
     if (AlmostEqual(*eval.scalar, result.scalar.value)) return {};
-    return Failed("expected " + FormatG(*eval.scalar) + ", got " + FormatG(result.scalar.value));
+    return Failed("expected " + core::FormatGoFloat(*eval.scalar, 'g', -1) + ", got " +
+                  core::FormatGoFloat(result.scalar.value, 'g', -1));
   }
   if (result.type == ValueType::kMatrix) {
     if (!eval.range_vector) return Failed("got a range vector, and none is expected");
@@ -230,13 +232,13 @@ Verdict ScriptRunner::CheckInstant(const EvalCommand& eval, const QueryResult& r
     const ResultSample& got = result.vector[i];
     const auto expected = std::ranges::find_if(eval.series, [&](const auto& one) { return one.labels == *got.labels; });
     if (expected == eval.series.end())
-      return Failed("unexpected series: " + LabelsText(*got.labels) + " " + FormatG(got.value));
+      return Failed("unexpected series: " + LabelsText(*got.labels) + " " + core::FormatGoFloat(got.value, 'g', -1));
     if (eval.ordered && static_cast<std::size_t>(expected - eval.series.begin()) != i)
       return Failed("wrong order: " + LabelsText(*got.labels) + " stands at place " + std::to_string(i + 1));
     if (expected->values.empty() || !AlmostEqual(expected->values[0].value, got.value))
       return Failed(LabelsText(*got.labels) + ": expected " +
-                    (expected->values.empty() ? "nothing" : FormatG(expected->values[0].value)) + ", got " +
-                    FormatG(got.value));
+                    (expected->values.empty() ? "nothing" : core::FormatGoFloat(expected->values[0].value, 'g', -1)) +
+                    ", got " + core::FormatGoFloat(got.value, 'g', -1));
     for (std::size_t j = 0; j < i; ++j)
       if (*result.vector[j].labels == *got.labels) return Failed("twice in the answer: " + LabelsText(*got.labels));
   }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/text/go_float.h"
+#include "core/text/go_string.h"
 #include "core/time/duration.h"
 #include "rules/promql/lexer.h"
 #include "rules/promql/parser.h"
@@ -34,7 +36,7 @@ core::Result<TimestampMs> ParseTime(std::string_view text) {
     return sign * std::chrono::duration_cast<std::chrono::milliseconds>(*duration).count();
   if (const auto seconds = ParseNumber(body); seconds && std::fabs(*seconds) < 9e15)
     return sign * static_cast<TimestampMs>(std::round(*seconds * 1000));
-  return Bad("bad time or duration " + Quoted(text));
+  return Bad("bad time or duration " + core::GoQuote(text));
 }
 
 // Where the metric in front of the values ends.
@@ -67,7 +69,7 @@ class ValueReader {
       if (text_.empty()) return std::move(values_);
       if (auto read = ReadOne(); !read) return core::Fail(read.error());
       if (!text_.empty() && text_[0] != ' ' && text_[0] != '\t')
-        return Bad("unexpected " + Quoted(text_) + " in values");
+        return Bad("unexpected " + core::GoQuote(text_) + " in values");
     }
   }
 
@@ -120,7 +122,8 @@ class ValueReader {
       const auto delta = ReadFloat();
       if (!delta) return core::Fail(delta.error());
       step = *delta;
-      if (text_.empty() || text_[0] != 'x') return Bad("xN must follow " + FormatF(*first) + " and its step");
+      if (text_.empty() || text_[0] != 'x')
+        return Bad("xN must follow " + core::FormatGoFloat(*first, 'f', -1) + " and its step");
     }
     const auto repeat = ReadRepeat();
     if (!repeat) return core::Fail(repeat.error());
@@ -139,7 +142,7 @@ class ValueReader {
     };
     if (letter()) {
       const std::string word = ToLowerAscii(text_.substr(end, 3));
-      if (word != "nan" && word != "inf") return Bad("unexpected " + Quoted(text_) + " in values");
+      if (word != "nan" && word != "inf") return Bad("unexpected " + core::GoQuote(text_) + " in values");
       end += 3;
     } else {
       while (digit()) ++end;
@@ -187,7 +190,7 @@ class ValueReader {
       const std::size_t colon = body.find(':');
       if (colon == std::string_view::npos) return Bad("a histogram's fields are written key:value");
       const std::string_view key = body.substr(0, colon);
-      if (std::ranges::find(kKeys, key) == std::end(kKeys)) return Bad("unknown histogram field " + Quoted(key));
+      if (std::ranges::find(kKeys, key) == std::end(kKeys)) return Bad("unknown histogram field " + core::GoQuote(key));
       body.remove_prefix(colon + 1);
       const bool list = body.starts_with('[');
       const std::size_t end = body.find(list ? ']' : ' ');
@@ -239,7 +242,7 @@ class ScriptParser {
     }
     if (word == "load" || word == "load_with_nhcb") return ParseLoad(word != "load");
     if (word.starts_with("eval")) return ParseEval();
-    return Bad("unknown command " + Quoted(word) + " (load, clear or eval)");
+    return Bad("unknown command " + core::GoQuote(word) + " (load, clear or eval)");
   }
 
   core::Result<Any> ParseLoad(bool with_custom_buckets) {
@@ -347,7 +350,7 @@ class ScriptParser {
       else
         eval.infos.push_back(std::move(expectation));
     } else {
-      return Bad("unknown expectation " + Quoted(what));
+      return Bad("unknown expectation " + core::GoQuote(what));
     }
     return {};
   }

@@ -2,9 +2,9 @@
 // everything. The order of checks is Prometheus', because only the first error is shown.
 #include <cctype>
 
+#include "core/text/go_string.h"
 #include "rules/promql/functions/function.h"
 #include "rules/promql/parser_impl.h"
-#include "rules/promql/text.h"
 
 namespace pipewarden::rules::promql {
 namespace {
@@ -67,7 +67,7 @@ void TypeChecker::CheckMatching(BinaryExpr& expr, ValueType lhs, ValueType rhs) 
     for (const std::string& label : matching.labels)
       for (const std::string& included : matching.include)
         if (label == included)
-          Fail(OperatorRange(expr), "label " + Quoted(label) + " must not occur in ON and GROUP clause at once");
+          Fail(OperatorRange(expr), "label " + core::GoQuote(label) + " must not occur in ON and GROUP clause at once");
   const auto plain = [](ValueType type) { return type == ValueType::kScalar || type == ValueType::kVector; };
   if (!plain(lhs)) Fail(expr.lhs->pos, "binary expression must contain only scalar and instant vector types");
   if (!plain(rhs)) Fail(expr.rhs->pos, "binary expression must contain only scalar and instant vector types");
@@ -75,10 +75,10 @@ void TypeChecker::CheckMatching(BinaryExpr& expr, ValueType lhs, ValueType rhs) 
     if (!matching.labels.empty()) Fail(expr.pos, "vector matching only allowed between instant vectors");
     expr.matching.reset();
   } else if (set && (matching.card == Card::kOneToMany || matching.card == Card::kManyToOne)) {
-    Fail(expr.pos, "no grouping allowed for " + Quoted(BinaryOpText(expr.op)) + " operation");
+    Fail(expr.pos, "no grouping allowed for " + core::GoQuote(BinaryOpText(expr.op)) + " operation");
   }
   if (set && (lhs == ValueType::kScalar || rhs == ValueType::kScalar))
-    Fail(expr.pos, "set operator " + Quoted(BinaryOpText(expr.op)) + " not allowed in binary scalar expression");
+    Fail(expr.pos, "set operator " + core::GoQuote(BinaryOpText(expr.op)) + " not allowed in binary scalar expression");
 }
 
 void TypeChecker::CheckCall(Call& call) {
@@ -87,7 +87,7 @@ void TypeChecker::CheckCall(Call& call) {
   const auto declared = static_cast<int>(function.args.size());
   const auto count = [&](std::string_view how, int wanted) {
     Fail(call.pos, "expected " + std::string(how) + std::to_string(wanted) + " argument(s) in call to " +
-                       Quoted(function.name) + ", got " + std::to_string(given));
+                       core::GoQuote(function.name) + ", got " + std::to_string(given));
   };
   // With n > 0 the last may be given up to n times or left out, as Prometheus counts.
   if (function.variadic == 0) {
@@ -101,7 +101,7 @@ void TypeChecker::CheckCall(Call& call) {
     if (i >= declared && function.variadic == 0) break;
     const int type = std::min(i, declared - 1);
     Expect(*call.args[static_cast<std::size_t>(i)], function.args[static_cast<std::size_t>(type)],
-           "call to function " + Quoted(function.name));
+           "call to function " + core::GoQuote(function.name));
   }
 }
 
@@ -109,8 +109,8 @@ void TypeChecker::CheckSelector(const VectorSelector& selector) {
   if (!selector.name.empty()) {
     for (std::size_t i = 0; i + 1 < selector.matchers.size(); ++i)
       if (selector.matchers[i].name() == core::kMetricName)
-        Fail(selector.pos, "metric name must not be set twice: " + Quoted(selector.name) + " or " +
-                               Quoted(selector.matchers[i].value()));
+        Fail(selector.pos, "metric name must not be set twice: " + core::GoQuote(selector.name) + " or " +
+                               core::GoQuote(selector.matchers[i].value()));
     return;
   }
   for (const core::Matcher& matcher : selector.matchers)
@@ -143,7 +143,7 @@ ValueType TypeChecker::Check(Expr& expr) {
       const ValueType type = Check(*static_cast<UnaryExpr&>(expr).expr);
       if (type != ValueType::kScalar && type != ValueType::kVector)
         Fail(expr.pos, "unary expression only allowed on expressions of type scalar or instant vector, got " +
-                           Quoted(ValueTypeName(type)));
+                           core::GoQuote(ValueTypeName(type)));
       break;
     }
     case Expr::Kind::kSubquery: {

@@ -8,10 +8,10 @@
 #include <string_view>
 
 #include "agent/server/html.h"
-#include "agent/server/json_text.h"
 #include "agent/server/query.h"
 #include "agent/server/router.h"
-#include "core/model/labels.h"
+#include "core/text/escape.h"
+#include "core/text/utf8.h"
 #include "exporters/exposition/text_writer.h"
 
 namespace {
@@ -24,7 +24,7 @@ HttpResponse Show(const HttpRequest& request) {
       (void)ParseApiTime(value).has_value();
       (void)ParseApiDuration(value).has_value();
       if (Html(value).find('<') != std::string::npos) std::abort();
-      if (!pipewarden::core::IsValidUtf8(JsonString(value))) std::abort();
+      if (!pipewarden::core::IsValidUtf8(pipewarden::core::JsonString(value))) std::abort();
     }
   }
   return TextResponse(request.Capture("name"));

@@ -22,15 +22,16 @@ MAY = {
     "agent/server": ["agent/server", "agent/layers", "agent/pipelines", "exporters", "rules", "alertmanager", "dashboards", "core"],
     "agent": ["agent", "exporters", "rules", "alertmanager", "dashboards", "core"],
 }
-# Within core: model, time and the plain words at its root are the floor; async stands on them; the rest on both.
+# Within core: text, then model, time and the plain words at its root are the floor; async stands on them; the rest on both.
 MAY_IN_CORE = {
-    "core/time": ["core/time", "core/model", "core/*"],
-    "core/model": ["core/model", "core/time", "core/*"],
-    "core/async": ["core/async", "core/time", "core/model", "core/*"],
-    "core/config": ["core/config", "core/time", "core/model", "core/*"],
-    "core/template": ["core/template", "core/time", "core/model", "core/*"],
-    "core/store": ["core/store", "core/async", "core/time", "core/model", "core/*"],
-    "core/net": ["core/net", "core/async", "core/config", "core/store", "core/time", "core/model", "core/*"],
+    "core/text": ["core/text"],
+    "core/time": ["core/time", "core/model", "core/text", "core/*"],
+    "core/model": ["core/model", "core/time", "core/text", "core/*"],
+    "core/async": ["core/async", "core/time", "core/model", "core/text", "core/*"],
+    "core/config": ["core/config", "core/time", "core/model", "core/text", "core/*"],
+    "core/template": ["core/template", "core/time", "core/model", "core/text", "core/*"],
+    "core/store": ["core/store", "core/async", "core/time", "core/model", "core/text", "core/*"],
+    "core/net": ["core/net", "core/async", "core/config", "core/store", "core/time", "core/model", "core/text", "core/*"],
 }
 INCLUDE = re.compile(r'^\s*#include "((?:core|exporters|rules|alertmanager|agent|dashboards)/[^"]+)"', re.M)
 

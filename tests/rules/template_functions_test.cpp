@@ -1,4 +1,5 @@
 #include "rules/template_functions.h"
+#include "core/text/go_string.h"
 
 #include <boost/test/unit_test.hpp>
 #include <fstream>

@@ -8,11 +8,13 @@
 #include <map>
 #include <unordered_map>
 
+#include "core/text/go_float.h"
+#include "core/text/go_string.h"
+#include "core/text/utf8.h"
 #include "rules/promql/functions/call_context.h"
 #include "rules/promql/functions/function_list.h"
 #include "rules/promql/grouping.h"
 #include "rules/promql/lexer.h"
-#include "rules/promql/text.h"
 
 namespace pipewarden::rules::promql {
 namespace {
@@ -154,9 +156,9 @@ std::vector<HistogramRows> GroupBuckets(CallContext& call, const VectorValue& ve
     const std::string_view bound_text = head.labels->Get(kBucketLabel);
     const auto bound = ParseNumber(bound_text);
     if (!bound) {
-      std::string text = "bucket label \"le\" is missing or has a malformed value of " + Quoted(bound_text);
+      std::string text = "bucket label \"le\" is missing or has a malformed value of " + core::GoQuote(bound_text);
       const std::string_view metric = call.NameIsHidden(head) ? "" : head.labels->Get(core::kMetricName);
-      if (!metric.empty()) text += " for metric name " + Quoted(metric);
+      if (!metric.empty()) text += " for metric name " + core::GoQuote(metric);
       call.annotations().Warn(text, at);
       continue;
     }
@@ -221,12 +223,12 @@ void NoteForced(CallContext& call, const ForcedByName& all, PositionRange at) {
     std::string text =
         "input to histogram_quantile needed to be fixed for monotonicity (see "
         "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
-    if (!name.empty()) text += " for metric name " + Quoted(name);
+    if (!name.empty()) text += " for metric name " + core::GoQuote(name);
     char difference[32];
     std::snprintf(difference, sizeof difference, "%.2g", forced.greatest_difference);
-    text += ", from buckets " + FormatG(forced.lowest) + " to " + FormatG(forced.highest) + ", with a max diff of " +
-            difference + ", over " + std::to_string(forced.count) + " samples from " + Rfc3339(forced.first) + " to " +
-            Rfc3339(forced.last);
+    text += ", from buckets " + core::FormatGoFloat(forced.lowest, 'g', -1) + " to " +
+            core::FormatGoFloat(forced.highest, 'g', -1) + ", with a max diff of " + difference + ", over " +
+            std::to_string(forced.count) + " samples from " + Rfc3339(forced.first) + " to " + Rfc3339(forced.last);
     call.annotations().Info(text, at);
   }
 }
@@ -272,7 +274,7 @@ core::Result<Value> HistogramQuantiles(CallContext& call) {
     if (!rows) return core::Fail(rows.error());
     for (std::size_t i = 0; i < rows->vector.size(); ++i) {
       core::Labels labels = *rows->vector.series[i].labels;
-      labels.Set(label, FormatF((*q)[0]));
+      labels.Set(label, core::FormatGoFloat((*q)[0], 'f', -1));
       double* row = out.AddRow(std::make_shared<const core::Labels>(std::move(labels)), true);
       std::copy_n(rows->vector.row(i), vector->steps, row);
     }

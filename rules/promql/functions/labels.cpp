@@ -1,6 +1,7 @@
 // label_replace and label_join.
 #include <re2/re2.h>
 
+#include "core/text/utf8.h"
 #include "rules/promql/functions/call_context.h"
 #include "rules/promql/functions/function_list.h"
 

@@ -3,9 +3,9 @@
 // and never below zero for counters.
 #include <cmath>
 
+#include "core/text/go_string.h"
 #include "rules/promql/functions/call_context.h"
 #include "rules/promql/functions/function_list.h"
-#include "rules/promql/text.h"
 
 namespace pipewarden::rules::promql {
 namespace {
@@ -48,7 +48,7 @@ void NoteIfNoCounter(Window window) {
   // Prometheus turns a subquery into a range without a place: (1:1).
   const Expr& matrix = Unwrap(notes.matrix_arg);
   notes.annotations.Info(
-      "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: " + Quoted(name),
+      "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: " + core::GoQuote(name),
       matrix.kind == Expr::Kind::kSubquery ? PositionRange{} : matrix.pos);
 }
 

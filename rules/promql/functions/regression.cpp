@@ -3,7 +3,6 @@
 
 #include "rules/promql/functions/call_context.h"
 #include "rules/promql/functions/function_list.h"
-#include "rules/promql/text.h"
 
 namespace pipewarden::rules::promql {
 namespace {

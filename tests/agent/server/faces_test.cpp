@@ -257,7 +257,7 @@ BOOST_AUTO_TEST_CASE(the_command_line_reaches_the_faces) {
 }
 
 BOOST_AUTO_TEST_CASE(html_text_is_escaped) {
-  BOOST_TEST(Html("<a href=\"x\">'&'</a>\xff") == "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;\xef\xbf\xbd");
+  BOOST_TEST(Html("<a href=\"x\">'&'</a>\xff") == "&lt;a href=&#34;x&#34;&gt;&#39;&amp;&#39;&lt;/a&gt;\xef\xbf\xbd");
   BOOST_TEST(Page("{{body}}", "<p>{{title}}</p>").find("<title>{{body}} · Pipewarden</title>") != std::string::npos);
 }
 

@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(errors_wear_the_envelope_of_their_route) {
              R"({"status":"error","errorType":"bad_data","error":"bad \"thing\""})");
   BOOST_TEST(ErrorResponse(Envelope::kAlertmanager, error).body == R"("bad \"thing\"")");
   BOOST_TEST(ErrorResponse(Envelope::kPlain, error).body == "bad \"thing\"\n");
-  BOOST_TEST(ErrorResponse(Envelope::kHtml, error).body.find("bad &quot;thing&quot;") != std::string::npos);
+  BOOST_TEST(ErrorResponse(Envelope::kHtml, error).body.find("bad &#34;thing&#34;") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(an_exception_becomes_a_500) {

@@ -32,25 +32,6 @@ BOOST_AUTO_TEST_CASE(the_metric_name_stands_in_front) {
   BOOST_TEST((Labels{{"__name__", "a.b"}, {"c.d", "e"}}.ToString()) == R"({"a.b", "c.d"="e"})");
 }
 
-struct Utf8Case {
-  std::string_view bytes;
-  std::string_view repaired;
-};
-std::ostream& operator<<(std::ostream& out, const Utf8Case& c) { return out << c.bytes; }
-const Utf8Case kUtf8[] = {{"plain", "plain"},
-                          {"\xC3\xA9", "\xC3\xA9"},
-                          {"a\xFFz", "a\xEF\xBF\xBDz"},
-                          {"\xC0\x80", "\xEF\xBF\xBD"},      // overlong
-                          {"\xED\xA0\x80", "\xEF\xBF\xBD"},  // a surrogate
-                          {"\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
-                          {"\xF4\x90\x80\x80", "\xEF\xBF\xBD"},  // beyond U+10FFFF
-                          {"x\xE2\x82", "x\xEF\xBF\xBD"}};       // cut short
-
-BOOST_DATA_TEST_CASE(utf8_is_told_and_repaired, boost::unit_test::data::make(kUtf8), c) {
-  BOOST_TEST(ToValidUtf8(c.bytes) == c.repaired);
-  BOOST_TEST(IsValidUtf8(c.bytes) == (c.bytes == c.repaired));
-}
-
 struct MatchCase {
   MatchOp op;
   const char* pattern;

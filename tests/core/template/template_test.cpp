@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "core/template/parse.h"
+#include "core/text/go_string.h"
 
 namespace pipewarden::core {
 namespace {
