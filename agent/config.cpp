@@ -317,6 +317,11 @@ class Loader {
 
 }  // namespace
 
+std::string DefaultConfigFile() {
+  std::error_code unknown;
+  return std::filesystem::exists("pipewarden.yml", unknown) ? "pipewarden.yml" : "/etc/pipewarden/pipewarden.yml";
+}
+
 std::shared_ptr<const Config> LoadConfig(const std::string& path, ConfigErrors& errors) {
   return Loader(errors).Load(path);
 }

@@ -54,6 +54,10 @@ struct Config {
   std::vector<std::string> warnings;  // file:line:column: what is suspicious but no error
 };
 
+// What `run` and the client commands take where no --config.file is given: ./pipewarden.yml where it is there, else
+// /etc/pipewarden/pipewarden.yml.
+std::string DefaultConfigFile();
+
 // Reads and checks everything; all mistakes of all files go to `errors`, and the result is complete only where it stays
 // empty.
 std::shared_ptr<const Config> LoadConfig(const std::string& path, core::ConfigErrors& errors);

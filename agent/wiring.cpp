@@ -25,6 +25,7 @@
 #include "alertmanager/alertmanager.h"
 #include "core/async/task_group.h"
 #include "core/net/http_client.h"
+#include "core/store/file_operations.h"
 #include "core/version.h"
 #include "exporters/exposition/registry_source.h"
 #include "exporters/freshness.h"
@@ -128,11 +129,8 @@ core::Result<void> Agent::Parts::Lock(const Config& first) {
 // Everything that keeps state opens it here, before anything runs.
 core::Result<void> Agent::Parts::Open(const Config& first) {
   // Each part has a folder of its own there.
-  for (const char* part : {"/samples", "/alertmanager", "/logs", "/pipelines"}) {
-    std::error_code error;
-    std::filesystem::create_directories(storage_path + part, error);
-    if (error) return core::Fail(core::SystemError("storage folder " + storage_path + part, error.value()));
-  }
+  for (const char* part : {"/samples", "/alertmanager", "/logs", "/pipelines"})
+    if (auto made = core::MakePrivateFolder(storage_path + part); !made) return made;
 
   auto opened = rules::Storage::Open({.path = storage_path + "/samples",
                                       .retention_time = first.storage.retention_time,
@@ -200,6 +198,7 @@ core::Result<void> Agent::Parts::Serve() {
     return AskTask<void>(loop, tasks, "reload", deadline, [this] { return Reload(); });
   };
   auto started = Server::Start({.listen_addresses = options.listen_addresses,
+                                .health_listen_address = options.health_listen_address,
                                 .storage_path = storage_path,
                                 .storage_is_locked = true,
                                 .web_config_file = options.web_config_file,

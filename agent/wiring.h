@@ -17,6 +17,7 @@ struct AgentOptions {
   std::string config_file;
   std::string storage_path;  // "": the configuration's, else ./data
   std::vector<std::string> listen_addresses{"127.0.0.1:9595"};
+  std::string health_listen_address;  // "": none but those
   std::string web_config_file;
   std::string external_url;  // "": http://<host name>:<port>
 };

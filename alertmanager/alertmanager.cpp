@@ -1,7 +1,6 @@
 #include "alertmanager/alertmanager.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <unordered_set>
 
@@ -14,6 +13,7 @@
 #include "alertmanager/records.h"
 #include "alertmanager/route.h"
 #include "core/async/task_group.h"
+#include "core/store/file_operations.h"
 #include "core/store/journal.h"
 
 namespace pipewarden::alertmanager {
@@ -238,9 +238,7 @@ Alertmanager::~Alertmanager() { state_->tasks.Cancel(); }
 
 Result<void> Alertmanager::Open() {
   State& s = *state_;
-  std::error_code error;
-  std::filesystem::create_directories(s.data_dir, error);
-  if (error) return core::Fail(core::SystemError("make folder " + s.data_dir, error.value()));
+  if (auto made = core::MakePrivateFolder(s.data_dir); !made) return made;
   auto journal =
       core::Journal::Open(s.data_dir, "alertmanager", [&](std::string_view record) { s.Replay(record); }, s.logger);
   if (!journal) return core::Fail(journal.error().Within("journal of alerts"));

@@ -2,15 +2,18 @@
 
 #include <curl/curl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "agent/commands/command.h"
+#include "agent/config.h"
 
 namespace pipewarden::agent {
 namespace {
@@ -70,34 +73,51 @@ bool IsSocket(const std::string& path) {
   return stat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode);
 }
 
+// Where the agent keeps its data, as far as that can be told: the folders to look into, in turn. Of the configuration
+// the folder alone is asked; what else may be wrong in it is the agent's matter.
+Result<std::vector<std::string>> StorageFolders(const ClientOptions& options) {
+  if (!options.storage_path.empty()) return std::vector<std::string>{options.storage_path};
+  const std::string file = options.config_file.empty() ? DefaultConfigFile() : options.config_file;
+  if (::access(file.c_str(), R_OK) == 0) {
+    core::ConfigErrors ignored;
+    const auto config = LoadConfig(file, ignored);
+    if (!config->storage.path.empty()) return std::vector<std::string>{config->storage.path};
+  } else if (!options.config_file.empty()) {
+    return Fail(core::SystemError("read " + file, errno));
+  }
+  return std::vector<std::string>{"data", "/var/lib/pipewarden"};
+}
+
 }  // namespace
 
 void AddClientOptions(CLI::App& app, ClientOptions& options) {
   auto* group = app.add_option_group("Where the agent is");
   auto* storage = group->add_option("--storage.path", options.storage_path,
                                     "Folder of the agent's data, where its socket is\n"
-                                    "(default: ./data, then /var/lib/pipewarden)");
-  group->add_option("--url", options.url, "Reach it there instead, as http://127.0.0.1:9595")->excludes(storage);
+                                    "(default: what the configuration says, else ./data, then /var/lib/pipewarden)");
+  auto* config = group->add_option("--config.file", options.config_file,
+                                   "The agent's configuration, to read from it where that is\n"
+                                   "(default: ./pipewarden.yml, then /etc/pipewarden/pipewarden.yml)");
+  group->add_option("--url", options.url, "Reach it there instead, as http://127.0.0.1:9595")
+      ->excludes(storage)
+      ->excludes(config);
   group->add_option("--password-file", options.password_file, "Holds the password of the URL's user");
   group->add_option("--ca-file", options.ca_file, "Certificates to trust with https, PEM");
 }
 
 Result<std::string> Client::SocketPath() const {
-  if (!options_.storage_path.empty()) {
-    const std::string path = options_.storage_path + "/" + std::string(kSocketName);
+  auto folders = StorageFolders(options_);
+  if (!folders) return Fail(folders.error());
+  std::string looked;
+  for (const std::string& folder : *folders) {
+    std::string path = folder + "/" + std::string(kSocketName);
     if (IsSocket(path)) return path;
-    return Fail(ErrorCode::kUnavailable, "no agent runs on '" + options_.storage_path + "': there is no socket " +
-                                             path +
-                                             ". Start it with 'pipewarden run', or give its folder by --storage.path.");
+    looked += (looked.empty() ? "" : " or ") + path;
   }
-  for (const char* folder : {"data", "/var/lib/pipewarden"}) {
-    const std::string path = std::string(folder) + "/" + std::string(kSocketName);
-    if (IsSocket(path)) return path;
-  }
-  return Fail(
-      ErrorCode::kUnavailable,
-      "no agent found: no socket in ./data or /var/lib/pipewarden. Start it with 'pipewarden run', or say where "
-      "it is by --storage.path or --url.");
+  return Fail(ErrorCode::kUnavailable,
+              "no agent found: there is no socket " + looked +
+                  ". Start it with 'pipewarden run', or say where it is: --storage.path as the agent has it, "
+                  "--config.file where the configuration says it, or --url.");
 }
 
 Result<Client::Reply> Client::Send(std::string_view method, std::string_view path, const std::string* body,

@@ -18,14 +18,15 @@ class App;
 namespace pipewarden::agent {
 
 struct ClientOptions {
-  std::string storage_path;   // the socket is pipewarden.sock there; empty: the usual places in turn
+  std::string storage_path;   // the socket is pipewarden.sock there; empty: what the configuration says
+  std::string config_file;    // of the agent; empty: the one that `run` would take
   std::string url;            // http(s)://[user:password@]host:port instead of the socket
   std::string ca_file;        // PEM that signs the agent's certificate, with https
   std::string password_file;  // holds the password of the URL's user, so that it stands in no command line
   std::chrono::seconds timeout{30};
 };
 
-// Adds --storage.path, --url and the like to a command.
+// Adds --storage.path, --config.file, --url and the like to a command.
 void AddClientOptions(CLI::App& app, ClientOptions& options);
 
 class Client {

@@ -1,11 +1,10 @@
 // pipewarden run: the agent itself.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "agent/commands/command.h"
 #include "agent/commands/list.h"
+#include "agent/config.h"
 #include "agent/wiring.h"
 
 namespace pipewarden::agent {
@@ -18,12 +17,7 @@ struct RunOptions {
 };
 
 int Run(RunOptions options) {
-  if (options.agent.config_file.empty()) {
-    for (const char* usual : {"pipewarden.yml", "/etc/pipewarden/pipewarden.yml"}) {
-      options.agent.config_file = usual;
-      if (::access(usual, F_OK) == 0) break;
-    }
-  }
+  if (options.agent.config_file.empty()) options.agent.config_file = DefaultConfigFile();
   const core::Logger logger(*core::ParseLogLevel(options.log_level),
                             options.log_format == "json" ? core::LogFormat::kJson : core::LogFormat::kLogfmt);
   return RunAgent(options.agent, logger);
@@ -36,6 +30,9 @@ std::function<int()> Setup(CLI::App& app) {
   app.add_option("--web.listen-address", options->agent.listen_addresses,
                  "Address and port to serve on; may be repeated")
       ->default_str("127.0.0.1:9595");
+  app.add_option("--web.health-listen-address", options->agent.health_listen_address,
+                 "Address and port of a second listener that answers /-/healthy and /-/ready alone,\n"
+                 "without TLS and users");
   app.add_option("--web.config.file", options->agent.web_config_file, "TLS and users with their roles");
   app.add_option("--web.external-url", options->agent.external_url, "Address by which people reach the agent");
   app.add_option("--storage.path", options->agent.storage_path,

@@ -9,6 +9,7 @@
 #include "agent/pipelines/pipelines_impl.h"
 #include "agent/step/protocol.h"
 #include "core/model/labels.h"
+#include "core/store/file_operations.h"
 
 namespace pipewarden::agent {
 
@@ -128,9 +129,7 @@ std::string Pipelines::Impl::AttemptFolder(RunId run, const std::string& step, i
 
 Task<Result<void>> Pipelines::Impl::Open() {
   const auto made = co_await loop.Blocking([this]() -> Result<void> {
-    std::error_code error;
-    std::filesystem::create_directories(options.data_dir + "/runs", error);
-    if (error) return Fail(core::SystemError("make the folder " + options.data_dir + "/runs", error.value()));
+    if (auto folder = core::MakePrivateFolder(options.data_dir + "/runs"); !folder) return folder;
     options.data_dir = std::filesystem::absolute(options.data_dir).string();
     if (!options.executor && !std::filesystem::exists(options.step_binary))
       return Fail(ErrorCode::kNotFound, "pipewarden-step is not at " + options.step_binary +

@@ -36,7 +36,7 @@ constexpr std::string_view kMaxRequestHead = "32768";
 // What a reload swaps as one: taken by each request for its length.
 struct Rules {
   Router router;
-  Router health_router;  // the open routes alone, without users
+  Router health_router;  // health alone, without users
   Headers headers;
 };
 
@@ -440,11 +440,12 @@ struct Server::State {
     for (const auto& names : {options.hosts, config.allowed_hosts}) {
       for (const std::string& name : names) router_options.hosts.push_back(HostName(name));
     }
-    std::vector<Route> open_routes;
+    // Not the metrics: they name hosts and pipelines, and stay behind the users.
+    std::vector<Route> health_routes;
     for (const Route& route : routes) {
-      if (route.open) open_routes.push_back(route);
+      if (route.open && route.path.starts_with("/-/")) health_routes.push_back(route);
     }
-    auto health_router = Router::Make(std::move(open_routes), router_options);
+    auto health_router = Router::Make(std::move(health_routes), router_options);
     if (!health_router) return std::unexpected(health_router.error());
     if (!config.users.empty()) {
       auto users = std::make_shared<Users>(std::move(config.users));

@@ -1,7 +1,8 @@
 // The web server: civetweb beneath, the router above. One thread holds one connection, so threads are many and what a
 // connection may hold them for is bounded: a short time for the request's head and for each read and write, connections
 // capped by peer when they open (connection_limit.h), no keep-alive. Up to three listeners, each with threads of its
-// own: the addresses, the Unix socket, and an optional one for health and metrics alone.
+// own: the addresses, the Unix socket, and an optional one for health alone, without TLS and users, for who asks
+// whether the agent lives (a kubelet).
 //
 // Start and Stop belong to one thread (the main one); everything else is safe from any thread.
 #pragma once
@@ -23,7 +24,7 @@ namespace pipewarden::agent {
 
 struct ServerOptions {
   std::vector<std::string> listen_addresses{"127.0.0.1:9595"};  // host:port, [v6]:port, :port for all; port 0 takes any
-  std::string health_listen_address{};  // a listener for the routes marked `open` alone, without users; "" is none
+  std::string health_listen_address{};  // of a listener for /-/healthy and /-/ready alone, without TLS; "" is none
   std::string storage_path{};           // the socket is pipewarden.sock there; "" is none
   bool storage_is_locked = false;       // by the caller, with StorageLock; else the server locks it
   std::string web_config_file{};        // "" is none

@@ -8,7 +8,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
+
+#include "core/store/file_operations.h"
 
 namespace pipewarden::agent {
 
@@ -56,8 +57,7 @@ core::Result<void> PrivateFolder::MoveOut(const std::string& name, const std::st
 }
 
 core::Result<StorageLock> StorageLock::Take(const std::string& storage_path, const std::string& socket_path) {
-  std::error_code failed;
-  std::filesystem::create_directories(storage_path, failed);
+  if (auto made = core::MakePrivateFolder(storage_path); !made) return Fail(made.error());
   const std::string path = storage_path + "/pipewarden.lock";
   const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) return Fail(core::SystemError("open " + path, errno));

@@ -1,5 +1,6 @@
 #include "core/store/database.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -83,6 +84,12 @@ std::string BackupHint(const std::string& path, std::size_t known) {
   return "or move the file away (no backup of an older schema is there)";
 }
 
+// Before SQLite makes it, with 0644; its -wal and -shm files take the mode of the database. Where it cannot be made
+// SQLite tells why.
+void MakePrivateFile(const std::string& path) {
+  if (const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); file >= 0) ::close(file);
+}
+
 }  // namespace
 
 Statement::Statement(Statement&& other) noexcept : statement_(std::exchange(other.statement_, nullptr)) {}
@@ -160,6 +167,7 @@ Result<Database> Database::Open(const std::string& path, std::span<const std::st
 Result<Database> Database::OpenOnce(const std::string& path, std::span<const std::string_view> migrations,
                                     Durability durability) {
   const std::string doing = "open database " + path;
+  if (path != ":memory:") MakePrivateFile(path);
   sqlite3* handle = nullptr;
   const int code =
       sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
@@ -198,6 +206,7 @@ Result<void> Database::Migrate(const std::string& path, std::span<const std::str
     const std::string backup = path + ".v" + std::to_string(version);
     const std::string unfinished = backup + ".tmp";
     ::unlink(unfinished.c_str());
+    MakePrivateFile(unfinished);
     Result<Statement> copy = Prepare("VACUUM INTO ?1");
     if (!copy) return Fail(copy.error());
     if (auto made = copy->Bind(1, unfinished).Run(); !made) return Fail(made.error().Within("back up to " + backup));

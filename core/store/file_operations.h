@@ -6,8 +6,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <string>
+
+#include "core/result.h"
 
 namespace pipewarden::core {
 
@@ -27,5 +28,9 @@ class FileOperations {
     return real;
   }
 };
+
+// Makes a folder that only the agent's user may enter (0700), and the parents it misses; what is there already stays as
+// it is. Modes are given with each file and folder rather than by a umask, which the steps would inherit.
+Result<void> MakePrivateFolder(const std::string& path);
 
 }  // namespace pipewarden::core

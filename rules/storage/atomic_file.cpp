@@ -40,7 +40,7 @@ void AtomicFile::Write(std::string_view bytes) {
 void AtomicFile::Flush() {
   if (error_ != 0) return;
   if (descriptor_ < 0) {
-    descriptor_ = ::open(TemporaryName(path_).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    descriptor_ = ::open(TemporaryName(path_).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (descriptor_ < 0) {
       error_ = errno;
       return;

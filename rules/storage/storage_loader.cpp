@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/read_file.h"
+#include "core/store/file_operations.h"
 #include "rules/storage/atomic_file.h"
 #include "rules/storage/storage.h"
 #include "rules/storage/storage_metrics.h"
@@ -133,9 +134,7 @@ class StorageLoader {
   explicit StorageLoader(Storage& storage) : storage_(storage) {}
 
   core::Result<void> Load() {
-    std::error_code error;
-    fs::create_directories(storage_.options_.path, error);
-    if (error) return core::Fail(core::SystemError("create folder " + storage_.options_.path, error.value()));
+    if (auto made = core::MakePrivateFolder(storage_.options_.path); !made) return made;
     auto files = ListFiles(storage_.options_.path);
     if (!files) return core::Fail(files.error());
     LoadSegments(*files);

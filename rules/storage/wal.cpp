@@ -306,7 +306,7 @@ WalFile::~WalFile() {
 core::Result<WalFile> WalFile::Create(const std::string& path) {
   WalFile file;
   file.path_ = path;
-  file.descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0640);
+  file.descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
   if (file.descriptor_ < 0) return core::Fail(core::SystemError("create " + path, errno));
   if (auto written = file.Append(kWalMagic); !written) return core::Fail(written.error());
   return file;

@@ -1,10 +1,12 @@
 """Start, reload and end: ready quickly on an empty store, a bad reload changes nothing, SIGTERM ends in order with exit 0
-while a running step goes on and is adopted by the next start."""
+while a running step goes on and is adopted by the next start. What the agent keeps is for its user alone, and the client
+commands find it by its configuration."""
 import json
 import os
 import pathlib
 import signal
 import socket
+import subprocess
 import sys
 import time
 
@@ -18,7 +20,8 @@ probes:
 pipelines:
   slow:
     steps:
-      wait: {{run: "echo begun > {folder}/begun; sleep 3; echo done > {folder}/done"}}
+      wait: {{run: "umask > {folder}/umask; echo begun > {folder}/begun; sleep 3; echo done > {folder}/done"}}
+storage: {{path: "{folder}/data"}}
 """
 
 
@@ -39,16 +42,59 @@ def wait_for(receiver, word):
     raise AssertionError(f"{word} was not told")
 
 
+def modes(agent):
+    """Nothing in the storage folder is open to group or others."""
+    paths = [agent.storage, *agent.storage.rglob("*")]
+    assert len(paths) > 10, paths
+    loose = [f"{path} {path.stat().st_mode & 0o777:o}" for path in paths if path.stat().st_mode & 0o077
+             and not path.is_socket()]
+    assert not loose, loose
+
+
+def client(folder, *arguments):
+    done = subprocess.run([lib.BUILD / "pipewarden", "pipeline", "list", *arguments], cwd=folder, capture_output=True,
+                          text=True, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def found_by_configuration(agent, folder):
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    code, output = client(agent.config.parent)  # pipewarden.yml is there, as `run` would take it
+    assert code == 0 and "slow" in output, output
+    code, output = client(elsewhere, "--config.file", agent.config)
+    assert code == 0 and "slow" in output, output
+    code, output = client(elsewhere, "--config.file", "none.yml")
+    assert code == 1 and "none.yml" in output, (code, output)
+    if not pathlib.Path("/etc/pipewarden").exists() and not pathlib.Path("/var/lib/pipewarden").exists():
+        code, output = client(elsewhere)
+        assert code == 1 and "data/pipewarden.sock" in output and "--storage.path" in output, (code, output)
+
+
+def health_alone(agent):
+    url = f"http://127.0.0.1:{agent.health_port}"
+    assert lib.http_get(url + "/-/healthy")[0] == 200 and lib.http_get(url + "/-/ready")[0] == 200
+    assert lib.http_get(url + "/metrics")[0] == 404 and lib.http_get(url + "/")[0] == 404
+
+
 def test(folder):
+    os.umask(0o022)
+    health_port = lib.free_port()
     receiver = notified(folder)
     env = dict(os.environ, NOTIFY_SOCKET=str(folder / "notify"), WATCHDOG_USEC="1000000")
     began = time.monotonic()
-    agent = lib.Agent(folder, CONFIG.format(folder=folder), env=env)
+    agent = lib.Agent(folder, CONFIG.format(folder=folder), env=env,
+                      arguments=["--web.health-listen-address", f"127.0.0.1:{health_port}"])
+    agent.health_port = health_port
     print(f"ready after {(time.monotonic() - began) * 1000:.0f} ms, as seen by polling every 20 ms")
     wait_for(receiver, "READY=1")
     wait_for(receiver, "WATCHDOG=1")
     status = (agent.storage / "pipewarden.sock").stat()
     assert status.st_mode & 0o777 == 0o600, oct(status.st_mode)
+
+    modes(agent)
+    found_by_configuration(agent, folder)
+    health_alone(agent)
 
     # A second agent on the same storage path touches nothing there.
     before = sorted(str(path) for path in agent.storage.rglob("*"))
@@ -89,6 +135,8 @@ def test(folder):
     def last():
         pipelines = json.loads(agent.socket("GET", "/api/pipewarden/v1/pipelines")[1])["data"]
         return pipelines[0]["last_run"]
+    modes(agent)
+    assert (folder / "umask").read_text().strip() == "0022", "the step has the umask that the agent was given"
     run = lib.eventually(lambda: last() and last()["state"] == "succeeded" and last(), 15, "the adopted run to end")
     assert run["steps"][0]["exit_code"] == 0 and (folder / "done").exists()
     assert agent.stop() == 0

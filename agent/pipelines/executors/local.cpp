@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "agent/step/protocol.h"
 #include "core/async/child_process.h"
 #include "core/read_file.h"
+#include "core/store/file_operations.h"
 #include "core/time/duration.h"
 
 namespace pipewarden::agent {
@@ -110,9 +110,7 @@ step::Spec SpecOf(const AttemptSpec& attempt) {
 Result<Holder> Spawn(const std::string& binary, const AttemptSpec& attempt) {
   std::error_code error;
   std::filesystem::remove_all(attempt.folder, error);  // of the same attempt, which never ran
-  std::filesystem::create_directories(attempt.folder, error);
-  if (error) return Fail(SystemError("make the folder " + attempt.folder, error.value()));
-  chmod(attempt.folder.c_str(), 0700);
+  if (auto made = core::MakePrivateFolder(attempt.folder); !made) return Fail(made.error());
   if (auto written = WriteFile(attempt.folder + "/" + step::kSpecFile, step::EncodeSpec(SpecOf(attempt))); !written)
     return Fail(written.error());
 
