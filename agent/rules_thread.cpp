@@ -4,6 +4,8 @@
 
 #include <boost/asio.hpp>
 
+#include "core/async/exceptions.h"
+
 namespace pipewarden::agent {
 
 namespace asio = boost::asio;
@@ -47,8 +49,8 @@ void RulesThread::Stop() {
 void RulesThread::RunOne(std::move_only_function<void()>& work) {
   try {
     work();
-  } catch (const std::exception& error) {
-    loop_.logger().Error("work of the rules thread ended by an exception", {{"error", error.what()}});
+  } catch (...) {
+    core::Fatal(loop_.logger(), "the rules thread", std::current_exception());
   }
 }
 

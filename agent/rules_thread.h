@@ -1,6 +1,6 @@
 // The rules thread: one worker that owns the storage's writing side. Ticks, scraped batches and reloads of rules reach
 // it as pieces of work, in order. With a jumping clock time stands still while work is queued. An exception that leaves
-// a piece of work is our own error: it is logged, and the next piece runs.
+// a piece of work ends the process (core/async/exceptions.h).
 #pragma once
 
 #include <cstddef>

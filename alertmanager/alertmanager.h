@@ -3,7 +3,7 @@
 // active alerts, silences, what was told to whom. What was not delivered yet follows from these two: an alert that is
 // active and not in the log of notifications is told after the restart.
 //
-// Loop thread only; other threads come through core::Loop::Ask. The parts handed in outlive it. Before it dies Stop()
+// Loop thread only; other threads post to it (core::Loop::Post). The parts handed in outlive it. Before it dies Stop()
 // is awaited (or the loop has ended for good).
 #pragma once
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <random>
 
+#include "core/async/exceptions.h"
+
 namespace pipewarden::alertmanager {
 namespace {
 
@@ -182,7 +184,12 @@ core::Task<NotifyOutcome> Notifier::Once(std::shared_ptr<Delivery> delivery, std
   context.render = delivery->flush->tree->config().render;
   context.time_left = delivery->flush->deadline - parts_.loop.clock().Monotonic();
   parts_.metrics.Attempt(delivery->integration->kind->name);
-  NotifyOutcome outcome = co_await delivery->integration->receiver->Notify(std::move(context), std::move(sent));
+  NotifyOutcome outcome;
+  try {
+    outcome = co_await delivery->integration->receiver->Notify(std::move(context), std::move(sent));
+  } catch (...) {  // our own mistake; other receivers go on
+    outcome = GiveUp(core::CaughtError().message);
+  }
   if (!outcome.ok) parts_.metrics.AttemptFailed(delivery->integration->kind->name);
   co_return outcome;
 }

@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "core/async/exceptions.h"
+
 namespace pipewarden::exporters {
 namespace {
 
@@ -91,7 +93,13 @@ void FreshnessRunner::Apply(std::vector<FreshnessConfig> configs) {
 core::Task<void> FreshnessRunner::RunForever(std::shared_ptr<Entry> entry) {
   for (;;) {
     const core::MonoTime next = loop_.clock().Monotonic() + entry->config.interval;
-    Note(*entry, co_await entry->config.source->Read(loop_));
+    core::Result<FreshnessReading> reading;
+    try {
+      reading = co_await entry->config.source->Read(loop_);
+    } catch (...) {  // our own mistake; the others go on
+      reading = core::Fail(core::CaughtError());
+    }
+    Note(*entry, std::move(reading));
     co_await loop_.SleepUntil(next);
   }
 }

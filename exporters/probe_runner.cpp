@@ -4,10 +4,10 @@
 #include <prometheus/family.h>
 
 #include <algorithm>
-#include <boost/system/system_error.hpp>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/async/exceptions.h"
 #include "core/model/sample.h"
 #include "core/text/utf8.h"
 
@@ -21,17 +21,13 @@ using SeriesPointer = std::shared_ptr<const core::Series>;
 // command to be ended.
 constexpr core::Duration kGrace = 3s;
 
-// The run as a Result. What a probe throws is our own mistake and ends here: a task that ends by an exception does not
-// end a race with a timer.
+// The run as a Result. What a probe throws is our own mistake, and ends with that run.
 core::Task<core::Result<ProbeResult>> AsResult(std::shared_ptr<Probe> probe, ProbeContext context) {
   core::Result<ProbeResult> result;
   try {
     result = co_await probe->Run(context);
-  } catch (const boost::system::system_error& error) {
-    if (error.code() == boost::system::errc::operation_canceled) throw;
-    result = core::Fail(core::ErrorCode::kInternal, std::string("internal error: ") + error.what());
-  } catch (const std::exception& error) {
-    result = core::Fail(core::ErrorCode::kInternal, std::string("internal error: ") + error.what());
+  } catch (...) {
+    result = core::Fail(core::CaughtError());
   }
   co_return result;
 }
@@ -291,6 +287,12 @@ std::vector<ProbeStatus> ProbeRunner::Status() const {
   all.reserve(status_.size());
   for (const auto& [name, status] : status_) all.push_back(status);
   return all;
+}
+
+bool ProbeRunner::AnyDown(std::string_view component) const {
+  const core::MutexLock lock(mutex_);
+  return std::ranges::any_of(
+      status_, [&](const auto& probe) { return probe.second.component == component && probe.second.up == false; });
 }
 
 core::Task<void> ProbeRunner::Stop() {

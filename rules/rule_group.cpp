@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "core/async/exceptions.h"
 #include "rules/promql/printer.h"
 #include "rules/recording_rule.h"
 
@@ -143,7 +144,12 @@ std::optional<std::vector<OutputSample>> RuleGroup::EvaluateRule(Entry& entry, c
                                                                  Outcome& outcome,
                                                                  const GroupEnvironment& environment) {
   const core::MonoTime start = environment.clock.Monotonic();
-  auto samples = entry.rule->Evaluate(context);
+  core::Result<std::vector<OutputSample>> samples;
+  try {
+    samples = entry.rule->Evaluate(context);
+  } catch (...) {  // one rule fails alone
+    samples = core::Fail(core::CaughtError());
+  }
   Rule::Health& health = entry.rule->health;
   health.evaluated = true;
   health.last_evaluation = context.time;

@@ -7,8 +7,8 @@
 #include <boost/asio.hpp>
 #include <map>
 #include <set>
-#include <thread>
 
+#include "core/async/exceptions.h"
 #include "core/async/mutex.h"
 
 namespace pipewarden::core {
@@ -23,7 +23,6 @@ struct Loop::State {
   asio::io_context io{1};
   asio::thread_pool pool;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work;
-  std::atomic<std::thread::id> thread;
   std::atomic<Duration::rep> longest_turn{0};
 
   // Jumping clock: waiting timers by due time. Their Asio timers never expire by themselves; they are cancelled when
@@ -33,11 +32,13 @@ struct Loop::State {
   std::set<asio::steady_timer*> wall_sleepers;
 
   std::atomic<int> busy{0};
+  const std::shared_ptr<std::atomic<int>> threads_aside = std::make_shared<std::atomic<int>>(0);
   Mutex idle_mutex;
   CondVar idle;
 
   void WatchClockSteps();
   void ReadClockSteps(std::shared_ptr<asio::posix::stream_descriptor> fd);
+  std::size_t Turn(std::size_t (asio::io_context::*run)());
   std::size_t RunTurns();
   void NoteTurn(Duration took);
 };
@@ -74,12 +75,21 @@ void Loop::State::ReadClockSteps(std::shared_ptr<asio::posix::stream_descriptor>
   });
 }
 
+// Runs one handler, or none.
+std::size_t Loop::State::Turn(std::size_t (asio::io_context::*run)()) {
+  try {
+    return (io.*run)();
+  } catch (...) {
+    Fatal(logger, "a handler of the loop", std::current_exception());
+  }
+}
+
 // Runs what is ready, one handler at a time so that the longest can be told.
 std::size_t Loop::State::RunTurns() {
   std::size_t turns = 0;
   for (;;) {
     const auto start = std::chrono::steady_clock::now();
-    if (io.poll_one() == 0) return turns;
+    if (Turn(&asio::io_context::poll_one) == 0) return turns;
     NoteTurn(std::chrono::steady_clock::now() - start);
     ++turns;
   }
@@ -103,15 +113,14 @@ Loop::~Loop() {
 asio::any_io_executor Loop::executor() const { return state_->io.get_executor(); }
 Clock& Loop::clock() const { return state_->clock; }
 const Logger& Loop::logger() const { return state_->logger; }
-bool Loop::InLoopThread() const { return state_->thread.load() == std::this_thread::get_id(); }
+const std::shared_ptr<std::atomic<int>>& Loop::threads_aside() const { return state_->threads_aside; }
 
 void Loop::Run() {
-  state_->thread = std::this_thread::get_id();
   while (!state_->io.stopped()) {
     state_->RunTurns();
     if (state_->io.stopped()) break;
     const Duration before = ThreadCpuTime();
-    state_->io.run_one();  // sleeps until something is ready, and runs it
+    state_->Turn(&asio::io_context::run_one);  // sleeps until something is ready, and runs it
     state_->NoteTurn(ThreadCpuTime() - before);
   }
   state_->io.restart();  // so that Run may be called again
@@ -120,7 +129,6 @@ void Loop::Run() {
 void Loop::Stop() { state_->io.stop(); }
 
 void Loop::Advance(Duration by) {
-  state_->thread = std::this_thread::get_id();
   State& s = *state_;
   auto& clock = dynamic_cast<JumpingClock&>(s.clock);
   const MonoTime end = clock.Monotonic() + by;
@@ -143,32 +151,16 @@ void Loop::Advance(Duration by) {
   if (end > clock.Monotonic()) clock.Jump(end - clock.Monotonic());
 }
 
-void Loop::Post(std::move_only_function<void()> work) {
+void Loop::Post(std::move_only_function<void()> work, std::source_location where) {
   // Asio's post takes move-only handlers; HoldTime keeps a jumping clock still until the work has run.
-  asio::post(state_->io, [hold = HoldTime(), work = std::move(work)]() mutable { work(); });
-}
-
-bool Loop::Ask(std::move_only_function<void()> work, Duration deadline) {
-  struct Answer {
-    Mutex mutex;
-    CondVar done_changed;
-    bool done GUARDED_BY(mutex) = false;
-  };
-  auto answer = std::make_shared<Answer>();
-  Post([answer, work = std::move(work)]() mutable {
-    work();
-    MutexLock lock(answer->mutex);
-    answer->done = true;
-    answer->done_changed.NotifyAll();
+  asio::post(state_->io, [this, hold = HoldTime(), work = std::move(work), where]() mutable {
+    try {
+      work();
+    } catch (...) {
+      Fatal(state_->logger, std::string("posted at ") + where.file_name() + ":" + std::to_string(where.line()),
+            std::current_exception());
+    }
   });
-  const auto until = std::chrono::steady_clock::now() + deadline;
-  MutexLock lock(answer->mutex);
-  while (!answer->done) {
-    const auto now = std::chrono::steady_clock::now();
-    if (now >= until) return false;
-    answer->done_changed.WaitFor(answer->mutex, until - now);
-  }
-  return true;
 }
 
 Task<void> Loop::Sleep(Duration duration) { return SleepUntil(state_->clock.Monotonic() + duration); }

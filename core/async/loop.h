@@ -1,18 +1,21 @@
 // The loop: one thread that owns what waits and decides. Coroutines (boost::asio::awaitable) run on it; what would
-// block or burn goes to a small pool by Blocking(). With a JumpingClock the loop keeps the timers itself and time moves
-// only by Advance(), when loop and pool have nothing left to do, so that tests and simulations never sleep.
+// block or burn goes to a small pool by Blocking(), what may hang for good to core/async/aside.h. With a JumpingClock
+// the loop keeps the timers itself and time moves only by Advance(), when loop and pool have nothing left to do, so
+// that tests and simulations never sleep.
 //
 // Coroutine rules: parameters by value; no capturing lambda coroutines; every wait has a deadline (Sleep is one); spawn
 // by a TaskGroup only. A cancelled coroutine unwinds by boost::system::system_error(operation_aborted), which the
-// TaskGroup swallows.
+// TaskGroup swallows. Any other exception that reaches the loop ends the process (core/async/exceptions.h).
 #pragma once
 
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <source_location>
 
 #include "core/logging.h"
 #include "core/result.h"
@@ -27,7 +30,7 @@ class Loop {
  public:
   // `pool_threads` are for Blocking(); at least 1. The clock outlives the loop (JumpingClock& where it jumps).
   Loop(Clock& clock, Logger logger, std::size_t pool_threads = 4);
-  ~Loop();
+  ~Loop();  // waits for the work of the pool
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
@@ -48,12 +51,8 @@ class Loop {
   class Busy;
   [[nodiscard]] Busy HoldTime();
 
-  // Any thread: runs it on the loop, in order of posting.
-  void Post(std::move_only_function<void()> work);
-  // Another thread: runs it on the loop and waits for its end; false when the deadline passed first (the work may still
-  // run: it must own what it touches). Never call it on the loop's own thread.
-  bool Ask(std::move_only_function<void()> work, Duration deadline);
-  bool InLoopThread() const;
+  // Any thread: runs it on the loop, in order of posting. It must not throw; `where` is for the message if it does.
+  void Post(std::move_only_function<void()> work, std::source_location where = std::source_location::current());
 
   // Loop thread. Both return at once for a time that has passed; cancellable.
   Task<void> Sleep(Duration duration);
@@ -61,14 +60,16 @@ class Loop {
   // Wall time: a step of the system's clock or a suspend makes it look again, so it is never late by the step.
   Task<void> SleepUntil(WallTime time);
 
-  // Runs `work` in the pool and resumes on the loop with its result. Not cancellable: work must bound itself; the
-  // coroutine resumes after it even when cancelled, so that nothing outlives what it uses. An exception of the work is
-  // rethrown here.
+  // Runs `work` in the pool and resumes on the loop with its result. For what ends by itself, such as a commit of our
+  // own state; what may hang goes to an Aside. Not cancellable: the coroutine resumes after the work even when
+  // cancelled, so that nothing outlives what it uses. An exception of the work is rethrown here.
   template <class F>
   Task<std::invoke_result_t<F>> Blocking(F work);
 
   // Longest turn (one handler) since the last call, for loop_stall_seconds; then starts anew. Any thread.
   Duration TakeLongestTurn();
+  // How many threads of Asides have not come back. It may outlive the loop, as those threads do.
+  const std::shared_ptr<std::atomic<int>>& threads_aside() const;
 
  private:
   struct State;
@@ -100,7 +101,8 @@ Task<std::invoke_result_t<F>> Loop::Blocking(F work) {
   }
 }
 
-// Awaits `task`, at most for `limit`; then it is cancelled and the answer is kTimeout ("timed out after 5s").
+// Awaits `task`, at most for `limit`; then it is cancelled and the answer is kTimeout ("timed out after 5s"). What the
+// task throws is thrown here.
 template <class T>
 Task<Result<T>> WithTimeout(Loop& loop, Duration limit, Task<Result<T>> task);
 

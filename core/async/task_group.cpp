@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <map>
 
+#include "core/async/exceptions.h"
+
 namespace pipewarden::core {
 namespace asio = boost::asio;
 
@@ -13,6 +15,7 @@ struct TaskGroup::State {
   struct Entry {
     std::string name;
     asio::cancellation_signal signal;
+    bool cancelled = false;
   };
 
   Loop& loop;
@@ -25,17 +28,9 @@ struct TaskGroup::State {
 };
 
 void TaskGroup::State::End(TaskId id, const std::exception_ptr& failure) {
-  const std::string name = tasks.at(id).name;
-  if (failure) {
-    try {
-      std::rethrow_exception(failure);
-    } catch (const boost::system::system_error& error) {
-      if (error.code() != asio::error::operation_aborted)
-        loop.logger().Error("a task ended by an exception", {{"task", name}, {"error", error.what()}});
-    } catch (const std::exception& error) {
-      loop.logger().Error("a task ended by an exception", {{"task", name}, {"error", error.what()}});
-    }
-  }
+  const Entry& entry = tasks.at(id);
+  if (failure && !(entry.cancelled && IsCancellation(failure)))
+    Fatal(loop.logger(), "task '" + entry.name + "'", failure);
   tasks.erase(id);
   if (tasks.empty())
     for (asio::steady_timer* joiner : joiners) joiner->cancel();
@@ -65,6 +60,7 @@ TaskGroup::TaskId TaskGroup::SpawnCancellable(std::string name, Task<void> task)
 }
 
 void TaskGroup::Cancel(TaskId id) {
+  if (const auto entry = state_->tasks.find(id); entry != state_->tasks.end()) entry->second.cancelled = true;
   // Posted: the task may be the one that asks, and must not be unwound under its own feet.
   asio::post(state_->loop.executor(), [state = state_, id] {
     const auto entry = state->tasks.find(id);

@@ -1,6 +1,7 @@
 // A TaskGroup owns coroutines: it spawns them, cancels them, and is joined before it dies, so that none outlives what
-// it uses. Loop thread only. An exception that leaves a task (other than cancellation) is our own error: it is logged
-// with the task's name and the task ends.
+// it uses. Loop thread only. An exception that leaves a task, other than by its cancellation, is our own error, and
+// whatever the task was there for would silently be missing: it ends the process with the task's name
+// (core/async/exceptions.h). What may fail alone catches it before: CaughtError().
 #pragma once
 
 #include <cstddef>

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 #include <set>
+#include <stdexcept>
 
 #include "tests/support/http_server.h"
 
@@ -95,6 +96,24 @@ BOOST_AUTO_TEST_CASE(the_newest_file_tells_the_age) {
   Touch("d.csv", "2026-03-18T13:00:00Z");
   loop.Advance(1min);
   BOOST_TEST(Visit().values.at("pipewarden_freshness_due") == 0);
+}
+
+struct Throwing final : FreshnessSource {
+  core::Task<core::Result<FreshnessReading>> Read(core::Loop&) override {
+    if (++reads == 1) throw std::runtime_error("thrown by a test");
+    co_return FreshnessReading{};
+  }
+  int reads = 0;
+};
+
+BOOST_AUTO_TEST_CASE(a_source_that_throws_fails_alone_and_is_asked_again) {
+  auto configs = ReadText("[{name: orders, source: file, glob: /nowhere, max_age: 2h}]");
+  configs[0].source = std::make_shared<Throwing>();
+  runner.Apply(std::move(configs));
+  loop.RunReady();
+  BOOST_TEST(Status().error == "internal error: thrown by a test");
+  loop.Advance(10min);
+  BOOST_TEST(Status().error.empty());
 }
 
 BOOST_AUTO_TEST_CASE(nothing_there_is_due_at_once_where_an_age_is_wanted) {

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <stdexcept>
 #include <thread>
 
 #include "agent/commands/command_line.h"
@@ -261,6 +262,16 @@ BOOST_AUTO_TEST_CASE(html_text_is_escaped) {
   BOOST_TEST(Page("{{body}}", "<p>{{title}}</p>").find("<title>{{body}} · Pipewarden</title>") != std::string::npos);
 }
 
+core::Task<core::Result<int>> ThrowLater() {
+  throw std::runtime_error("thrown by a test");
+  co_return 1;
+}
+
+core::Task<core::Result<int>> SleepLong(core::Loop& loop) {
+  co_await loop.Sleep(1h);
+  co_return 1;
+}
+
 BOOST_AUTO_TEST_CASE(the_loop_is_asked_until_the_deadline) {
   core::SystemClock real;
   core::Loop loop(real, core::Logger(core::LogLevel::kError, core::LogFormat::kLogfmt));
@@ -275,6 +286,19 @@ BOOST_AUTO_TEST_CASE(the_loop_is_asked_until_the_deadline) {
   auto task = AskTask<int>(loop, group, "ask", real.Monotonic() + 5s,
                            []() -> core::Task<core::Result<int>> { co_return core::Result<int>(3); });
   BOOST_TEST(task.value() == 3);
+  // Whatever happens to the work, the asker has an answer.
+  auto thrown = AskLoop<int>(loop, real.Monotonic() + 1h,
+                             []() -> core::Result<int> { throw std::runtime_error("thrown by a test"); });
+  BOOST_TEST(thrown.error().message == "internal error: thrown by a test");
+  auto task_thrown = AskTask<int>(loop, group, "ask", real.Monotonic() + 1h, &ThrowLater);
+  BOOST_TEST((task_thrown.error().code == core::ErrorCode::kInternal));
+  loop.Post([&] { loop.Post([&] { group.Cancel(); }); });
+  auto cancelled = AskTask<int>(loop, group, "ask", real.Monotonic() + 1h,
+                                [&loop]() -> core::Task<core::Result<int>> { return SleepLong(loop); });
+  BOOST_TEST((cancelled.error().code == core::ErrorCode::kUnavailable));
+  auto never_begun = AskTask<int>(loop, group, "ask", real.Monotonic() + 1h,
+                                  [&loop]() -> core::Task<core::Result<int>> { return SleepLong(loop); });
+  BOOST_TEST((never_begun.error().code == core::ErrorCode::kUnavailable));
   // The task ends a moment after its answer is there.
   while (AskLoop<std::size_t>(loop, real.Monotonic() + 5s, [&]() -> core::Result<std::size_t> {
            return group.size();

@@ -1,6 +1,7 @@
 #include "core/async/loop.h"
 
 #include <boost/test/unit_test.hpp>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -97,16 +98,45 @@ BOOST_AUTO_TEST_CASE(cancelled_pool_work_still_comes_back) {
   BOOST_TEST(group.size() == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(another_thread_asks_the_loop) {
-  bool answered = false;
+BOOST_AUTO_TEST_CASE(what_another_thread_posts_runs_in_order) {
   std::thread other([&] {
-    answered = loop.Ask([&] { said.push_back("asked"); }, 5s);
-    loop.Stop();
+    loop.Post([&] { said.push_back("first"); });
+    loop.Post([&] { said.push_back("second"); });
+    loop.Post([&] { loop.Stop(); });
   });
   loop.Run();
   other.join();
-  BOOST_TEST(answered);
-  BOOST_TEST(said.size() == 1U);
+  BOOST_TEST(said == (std::vector<std::string>{"first", "second"}), boost::test_tools::per_element());
+}
+
+Task<Result<int>> Throw() {
+  throw std::runtime_error("thrown by a test");
+  co_return 1;
+}
+
+Task<void> AwaitThrown(Loop& loop, std::vector<std::string>& said) {
+  try {
+    co_await WithTimeout<int>(loop, 1h, Throw());
+  } catch (const std::runtime_error& error) {
+    said.push_back(error.what());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_a_task_with_a_deadline_throws_comes_through_at_once) {
+  TaskGroup group(loop);
+  group.Spawn("throws", AwaitThrown(loop, said));
+  loop.RunReady();
+  BOOST_TEST(said == std::vector<std::string>{"thrown by a test"});
+}
+
+BOOST_AUTO_TEST_CASE(a_race_that_is_cancelled_unwinds_quietly) {
+  TaskGroup group(loop);
+  Result<int> result = 0;
+  group.Spawn("slow", Await(loop, 5s, result));
+  loop.RunReady();
+  group.Cancel();
+  loop.RunReady();
+  BOOST_TEST(group.size() == 0U);
 }
 
 Task<void> SleepWall(Loop& loop, WallTime until, std::vector<std::string>& said) {
