@@ -37,7 +37,7 @@ struct FreshnessReading {
 class FreshnessSource {
  public:
   virtual ~FreshnessSource() = default;
-  // One at a time. What blocks goes to the pool.
+  // One at a time. What may hang goes to an Aside (core/async/aside.h).
   virtual core::Task<core::Result<FreshnessReading>> Read(core::Loop& loop) = 0;
 };
 

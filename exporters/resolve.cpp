@@ -4,6 +4,9 @@
 #include <boost/asio.hpp>
 #include <charconv>
 
+#include "core/async/aside.h"
+#include "core/time/duration.h"
+
 namespace pipewarden::exporters {
 namespace asio = boost::asio;
 
@@ -29,7 +32,22 @@ core::Result<HostPort> ParseHostPort(std::string_view text) {
 }
 
 namespace {
-core::Task<core::Result<std::vector<std::string>>> Resolve(core::Loop& loop, std::string host) {
+core::Result<std::vector<std::string>> Ask(const std::string& host) {
+  asio::io_context unused;
+  boost::system::error_code error;
+  std::vector<std::string> addresses;
+  for (const auto& entry : asio::ip::tcp::resolver(unused).resolve(host, "", error)) {
+    std::string address = entry.endpoint().address().to_string();
+    if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(std::move(address));
+  }
+  if (error || addresses.empty())
+    return core::Fail(core::ErrorCode::kUnavailable, "resolving " + host + ": unknown host");
+  return addresses;
+}
+}  // namespace
+
+core::Task<core::Result<std::vector<std::string>>> ResolveHost(core::Loop& loop, std::string host,
+                                                               core::Duration timeout) {
   core::Result<std::vector<std::string>> result;
   boost::system::error_code literal;
   asio::ip::make_address(host, literal);
@@ -37,25 +55,12 @@ core::Task<core::Result<std::vector<std::string>>> Resolve(core::Loop& loop, std
     result->push_back(host);
     co_return result;
   }
-  const core::Loop::Busy hold = loop.HoldTime();
-  asio::ip::tcp::resolver resolver(loop.executor());
-  auto [error, found] = co_await resolver.async_resolve(host, "", asio::as_tuple(asio::use_awaitable));
-  if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
-  for (const auto& entry : found) {
-    std::string address = entry.endpoint().address().to_string();
-    if (std::ranges::find(*result, address) == result->end()) result->push_back(std::move(address));
-  }
-  if (error || result->empty())
-    result = core::Fail(core::ErrorCode::kUnavailable, "resolving " + host + ": unknown host");
-  co_return result;
-}
-}  // namespace
-
-core::Task<core::Result<std::vector<std::string>>> ResolveHost(core::Loop& loop, std::string host,
-                                                               core::Duration timeout) {
-  auto result = co_await core::WithTimeout(loop, timeout, Resolve(loop, host));
+  // Asio's own resolver has one thread for all, and cannot give up.
+  core::Aside aside;
+  result = co_await aside.Run(loop, timeout, [host] { return Ask(host); });
   if (!result && result.error().code == core::ErrorCode::kTimeout)
-    result = core::Fail(core::ErrorCode::kTimeout, result.error().message + " while resolving " + host);
+    result = core::Fail(core::ErrorCode::kTimeout,
+                        "timed out after " + core::FormatDuration(timeout) + " while resolving " + host);
   co_return result;
 }
 

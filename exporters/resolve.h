@@ -1,4 +1,4 @@
-// Host names to addresses without blocking the loop (Asio's resolver thread runs getaddrinfo). Loop thread only.
+// Host names to addresses without blocking the loop (getaddrinfo runs aside, core/async/aside.h). Loop thread only.
 #pragma once
 
 #include <string>

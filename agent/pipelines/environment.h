@@ -25,7 +25,7 @@ struct StepEnvironment {
 // Whether a value of `env` is a template that works, tried with a slot of the past.
 core::Result<void> CheckTemplate(const std::string& name, const std::string& text, const PipelineConfig& config);
 
-// Reads files (secrets): call it in the pool. `secrets` are the current values of what the configuration gives by
+// Reads files (secrets): call it off the loop. `secrets` are the current values of what the configuration gives by
 // value. A variable whose name says that it is a secret (…PASSWORD…, …SECRET…, …TOKEN…, …API_KEY…) is masked as well.
 core::Result<StepEnvironment> BuildEnvironment(const Run& run, const StepConfig& step, int attempt,
                                                const std::vector<SecretVariable>& secrets);

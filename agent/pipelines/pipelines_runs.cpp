@@ -2,6 +2,7 @@
 #include <boost/asio.hpp>
 
 #include "agent/pipelines/pipelines_impl.h"
+#include "core/async/aside.h"
 #include "core/time/duration.h"
 
 namespace pipewarden::agent {
@@ -16,6 +17,7 @@ namespace {
 // An attempt that could not be prepared though the agent lives (no space, no processes) is tried anew so often.
 constexpr int kPrepareTries = 3;
 constexpr core::Duration kPrepareRetry = 5s;
+constexpr core::Duration kSecretsPatience = 30s;  // with files of secrets
 
 std::string Show(core::Duration duration) {
   if (duration >= 1min) return core::FormatDuration(std::chrono::floor<std::chrono::seconds>(duration));
@@ -249,7 +251,10 @@ Task<Result<AttemptSpec>> Pipelines::Impl::MakeSpec(std::shared_ptr<Run> run, co
     for (const SecretVariable& secret : entry->second.config->secrets)
       if (secret.file.empty()) secrets.push_back(secret);
   const StepConfig* config = &step;  // the run keeps it
-  auto environment = co_await loop.Blocking([&] { return BuildEnvironment(*run, *config, attempt, secrets); });
+  core::Aside aside;                 // a secret's file may be anywhere
+  auto environment = co_await aside.Run(loop, kSecretsPatience, [run, config, attempt, secrets] {
+    return BuildEnvironment(*run, *config, attempt, secrets);
+  });
   if (!environment) co_return core::Fail(environment.error());
   AttemptSpec spec;
   spec.run = run->id;

@@ -1,6 +1,6 @@
 // The source `file`: the newest of the files or folders that a pattern names, by their modification time, or by the
 // date in their path where they are partitions (dt=2026-03-14, 2026/hour=05 and the like). Only what the pattern names
-// is looked at, in the pool; a folder that has not changed is not listed again.
+// is looked at, aside, because a file system may hang; a folder that has not changed is not listed again.
 #include <re2/re2.h>
 #include <sys/stat.h>
 
@@ -10,6 +10,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "core/async/aside.h"
 #include "core/model/matcher.h"
 #include "exporters/freshness_sources/list.h"
 #include "exporters/logs/glob.h"
@@ -20,6 +21,7 @@ namespace {
 using core::OptionType;
 
 constexpr std::size_t kMaxMatches = 100'000;
+constexpr core::Duration kPatience = std::chrono::minutes(2);  // 100,000 of them over a slow network
 constexpr std::string_view kTimes[] = {"mtime", "partition"};
 
 constexpr core::Option kOptions[] = {
@@ -129,7 +131,9 @@ class FileSource final : public FreshnessSource {
     const core::WallTime now = loop.clock().Now();
     const auto state = state_;
     core::Result<FreshnessReading> result =
-        co_await loop.Blocking([state, now] { return Look(state->options, state->cache, now); });
+        co_await aside_.Run(loop, kPatience, [state, now] { return Look(state->options, state->cache, now); });
+    if (!result && result.error().code == core::ErrorCode::kTimeout)
+      result = core::Fail(result.error().Within("looking at " + state->options.pattern));
     co_return result;
   }
 
@@ -139,6 +143,7 @@ class FileSource final : public FreshnessSource {
     DirectoryCache cache;
   };
   std::shared_ptr<State> state_;
+  core::Aside aside_;
 };
 
 std::unique_ptr<FreshnessSource> Make(const core::Options& options, core::ConfigErrors& errors) {

@@ -7,6 +7,12 @@
 #include "exporters/logs/log_worker.h"
 
 namespace pipewarden::exporters {
+namespace {
+
+constexpr core::Duration kPatience = std::chrono::seconds(30);  // with one look at all files
+constexpr core::Duration kClosePatience = std::chrono::seconds(5);
+
+}  // namespace
 
 // The agent's own metrics of this source, brought up to what the worker has counted after each poll.
 struct LogSource::OwnMetrics {
@@ -63,7 +69,8 @@ LogSource::LogSource(core::Loop& loop, core::Logger logger, std::shared_ptr<prom
                      std::string data_dir, core::Duration interval)
     : loop_(loop),
       interval_(interval),
-      worker_(std::make_unique<LogWorker>(loop.clock(), std::move(logger), std::move(data_dir))),
+      logger_(std::move(logger)),
+      worker_(std::make_shared<LogWorker>(loop.clock(), logger_, std::move(data_dir))),
       own_(std::make_unique<OwnMetrics>(std::move(own_metrics))),
       tasks_(loop) {}
 
@@ -78,19 +85,26 @@ void LogSource::Apply(std::vector<LogConfig> configs) {
 }
 
 core::Task<void> LogSource::Run() {
-  for (;;) {
-    LogWorker* worker = worker_.get();
-    const bool more = co_await loop_.Blocking([worker] { return worker->Poll(); });
+  for (bool hangs = false;;) {
+    const auto more =
+        co_await aside_.Run(loop_, kPatience, [worker = worker_]() -> core::Result<bool> { return worker->Poll(); });
     own_->Update(worker_->Counts());
-    if (!more) co_await loop_.Sleep(interval_);
+    if (!more && !hangs)
+      logger_.Error("log files are not read: a file system hangs?", {{"error", more.error().message}});
+    if (more && hangs) logger_.Info("log files are read again");
+    hangs = !more;
+    if (!more || !*more) co_await loop_.Sleep(interval_);
   }
 }
 
 core::Task<void> LogSource::Stop() {
   tasks_.Cancel();
   co_await tasks_.Join();
-  LogWorker* worker = worker_.get();
-  co_await loop_.Blocking([worker] { worker->Close(); });
+  const auto closed = co_await aside_.Run(loop_, kClosePatience, [worker = worker_]() -> core::Result<void> {
+    worker->Close();
+    return {};
+  });
+  if (!closed) logger_.Warn("the last commit of logs is left out", {{"error", closed.error().message}});
 }
 
 void LogSource::Visit(core::SampleVisitor& visitor) {

@@ -1,4 +1,5 @@
-// The section `logs:` at work: files are followed and scanned on the pool, and what their lines make is a SampleSource.
+// The section `logs:` at work: files are followed and scanned aside (a file system may hang), and what their lines make
+// is a SampleSource.
 //
 // A value that came from a log is visible only after the commit that holds its file's offset, so that a counter never
 // comes back lower after a kill (docs/architecture.md, "What survives"). Visit and State: any thread. The rest: loop
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/async/aside.h"
 #include "core/async/loop.h"
 #include "core/async/task_group.h"
 #include "core/model/sample_source.h"
@@ -33,7 +35,8 @@ class LogSource final : public core::SampleSource {
   // Entries of the same name and identity go on untouched; one that has changed keeps its offsets, and its metrics
   // where they are of the same shape.
   void Apply(std::vector<LogConfig> configs);
-  // The last commit; values are then whole even over a boot.
+  // The last commit; values are then whole even over a boot. Where a file system hangs it is left out after a few
+  // seconds: the next start goes on from the commit before.
   core::Task<void> Stop();
 
   std::string_view name() const override { return "logs"; }
@@ -48,7 +51,9 @@ class LogSource final : public core::SampleSource {
 
   core::Loop& loop_;
   core::Duration interval_;
-  std::unique_ptr<LogWorker> worker_;
+  core::Logger logger_;
+  std::shared_ptr<LogWorker> worker_;  // shared with a poll that hangs
+  core::Aside aside_;
   std::unique_ptr<OwnMetrics> own_;
   core::TaskGroup tasks_;
   bool running_ = false;

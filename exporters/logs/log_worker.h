@@ -1,4 +1,4 @@
-// Does the work of LogSource, on the pool: follows the files, makes values of their lines, commits both together, and
+// Does the work of LogSource, off the loop: follows the files, makes values of their lines, commits both together, and
 // publishes what is committed. One poll at a time; Apply, Visit's snapshot and State may be called from any thread.
 #pragma once
 

@@ -17,6 +17,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/async/aside.h"
 #include "core/model/matcher.h"
 #include "exporters/probes/list.h"
 
@@ -274,19 +275,25 @@ class ProcessProbe final : public Probe {
 
   core::Task<ProbeResult> Run(ProbeContext context) override {
     const auto options = options_;
-    co_return co_await context.loop.Blocking([options] {
-      ProbeResult result;
+    // A file may be anywhere, and /proc/PID hangs with a process that the kernel holds.
+    auto result = co_await aside_.Run(context.loop, context.timeout, [options]() -> core::Result<ProbeResult> {
+      ProbeResult found;
       if (options->match != nullptr) {
-        CheckMatch(*options, result);
+        CheckMatch(*options, found);
       } else {
-        CheckPidFile(*options, result);
+        CheckPidFile(*options, found);
       }
-      return result;
+      return found;
     });
+    ProbeResult failed;
+    if (result) co_return std::move(*result);
+    failed.error = result.error().message;
+    co_return failed;
   }
 
  private:
   std::shared_ptr<const ProcessOptions> options_;
+  core::Aside aside_;
 };
 
 std::unique_ptr<Probe> Make(const core::Options& options, core::ConfigErrors& errors) {
