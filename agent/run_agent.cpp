@@ -3,24 +3,30 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
-#include <cstdio>
+#include <cstdlib>
 #include <iostream>
+#include <stdexcept>
 
 #include "agent/commands/command.h"
 #include "agent/supervisor.h"
 #include "agent/wiring.h"
 #include "core/async/child_process.h"
+#include "core/async/exceptions.h"
 #include "core/async/task_group.h"
+#include "core/time/duration.h"
 
 namespace pipewarden::agent {
 namespace {
 
 namespace asio = boost::asio;
 
+constexpr core::Duration kEndWithin = std::chrono::seconds(25);
+
 struct Process {
   Agent& agent;
   const core::Logger& logger;
-  core::TaskGroup tasks;
+  core::TaskGroup tasks{agent.loop()};
+  core::TaskGroup reloads{agent.loop()};
   int exit_code = kExitWell;
 };
 
@@ -29,6 +35,29 @@ core::Task<void> PingWatchdog(core::Loop& loop, core::Duration interval) {
     NotifyWatchdog();
     co_await loop.Sleep(interval);
   }
+}
+
+core::Task<void> Reload(Process& process) {
+  if (const auto reloaded = co_await process.agent.Reload(); !reloaded)
+    process.logger.Error("reload failed, the old configuration goes on", {{"error", reloaded.error().message}});
+}
+
+// Whatever hangs, the end comes before the supervisor's SIGKILL (the unit's TimeoutStopSec is 30s). Not in order then,
+// but all that is stored is made for a kill.
+core::Task<void> EndAnyway(Process& process) {
+  co_await process.agent.loop().Sleep(kEndWithin);
+  core::Fatal(process.logger, "ending in order",
+              std::make_exception_ptr(std::runtime_error("it took longer than " + core::FormatDuration(kEndWithin))));
+}
+
+core::Task<void> End(Process& process) {
+  process.tasks.Spawn("end", EndAnyway(process));
+  process.reloads.Cancel();
+  co_await process.reloads.Join();
+  co_await process.agent.Stop();
+  process.tasks.Cancel();
+  co_await process.tasks.Join();
+  process.agent.loop().Stop();
 }
 
 core::Task<void> Main(Process& process) {
@@ -44,9 +73,7 @@ core::Task<void> Main(Process& process) {
       process.logger.Error("cannot start", {{"error", started.error().message}});
     }
     process.exit_code = started.error().code == core::ErrorCode::kInvalid ? kExitUsage : kExitFailed;
-    co_await process.agent.Stop();  // what had started already
-    loop.Stop();
-    co_return;
+    co_return co_await End(process);  // what had started already
   }
   for (const std::string& url : process.agent.Urls()) process.logger.Info("ready", {{"url", url}});
   NotifyReady();
@@ -54,15 +81,12 @@ core::Task<void> Main(Process& process) {
   for (;;) {
     auto [error, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
     if (error || number != SIGHUP) break;
-    if (const auto reloaded = co_await process.agent.Reload(); !reloaded)
-      process.logger.Error("reload failed, the old configuration goes on", {{"error", reloaded.error().message}});
+    // One under way and one that waits for it: what is asked for meanwhile is covered by that one.
+    if (process.reloads.size() < 2) process.reloads.Spawn("reload", Reload(process));
   }
   process.logger.Info("ending");
   NotifyStopping();
-  co_await process.agent.Stop();
-  process.tasks.Cancel();
-  co_await process.tasks.Join();
-  loop.Stop();
+  co_await End(process);
 }
 
 }  // namespace
@@ -73,10 +97,15 @@ int RunAgent(const AgentOptions& options, const core::Logger& logger) {
     logger.Warn("the descriptor limit stays as it is", {{"error", raised.error().message}});
   core::SystemClock clock;
   Agent agent(options, clock, logger);
-  Process process{agent, logger, core::TaskGroup(agent.loop())};
+  Process process{.agent = agent, .logger = logger};
   core::TaskGroup main(agent.loop());
   main.Spawn("main", Main(process));
   agent.loop().Run();
+  if (*agent.loop().threads_aside() > 0) {  // all is in order, but they could touch what is taken down from here on
+    logger.Warn("calls to file systems or name servers hang; the process ends without them");
+    logger.Flush();
+    std::_Exit(process.exit_code);
+  }
   return process.exit_code;
 }
 

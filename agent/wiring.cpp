@@ -23,6 +23,7 @@
 #include "agent/status.h"
 #include "agent/supervisor.h"
 #include "alertmanager/alertmanager.h"
+#include "core/async/aside.h"
 #include "core/async/task_group.h"
 #include "core/net/http_client.h"
 #include "core/store/file_operations.h"
@@ -45,7 +46,7 @@ struct Agent::Parts {
 
   core::Result<void> Lock(const Config& config);
   core::Result<void> Open(const Config& config);
-  void Apply(const Config& config);
+  core::Result<void> Apply(const Config& config);
   core::Result<void> Serve();
   core::Task<core::Result<void>> Start();
   core::Task<core::Result<void>> Reload();
@@ -54,7 +55,6 @@ struct Agent::Parts {
   core::Task<void> Ticks();
   core::TimestampMs Tick(core::TimestampMs wall);  // rules thread; when the next group is due
   void PutAlerts(std::vector<core::Alert> alerts);
-  bool IsHealthy(const std::string& component) const;
   void MakeMetrics();
   void TellReload(bool successful);
 
@@ -83,6 +83,8 @@ struct Agent::Parts {
   std::unique_ptr<EventJudge> event_judge;
   std::unique_ptr<Server> server;
   std::atomic<bool> ready{false};
+  int reloads = 0;         // under way, or waiting for that one
+  bool reloading = false;  // one is under way
   bool stopped = false;
 
   prometheus::Gauge* reload_successful = nullptr;
@@ -92,6 +94,10 @@ struct Agent::Parts {
 };
 
 namespace {
+
+constexpr core::Duration kLoadPatience = std::chrono::minutes(1);
+constexpr core::Duration kReloadPause = std::chrono::milliseconds(10);
+constexpr int kMaxReloads = 8;
 
 std::string HostName() {
   char name[256] = {};
@@ -157,25 +163,27 @@ core::Result<void> Agent::Parts::Open(const Config& first) {
   pipelines = std::make_unique<Pipelines>(
       loop, logger.With({{"part", "pipelines"}}), registry,
       PipelinesOptions{.data_dir = storage_path + "/pipelines",
-                       .step_binary = StepBinary(),
-                       .is_healthy = [this](const std::string& component) { return IsHealthy(component); }});
+                       .step_binary = options.step_binary.empty() ? StepBinary() : options.step_binary,
+                       .is_healthy = [this](const std::string& component) { return !probes->AnyDown(component); }});
   return {};
 }
 
-// One turn of the loop: every part gets its list and compares by identity.
-void Agent::Parts::Apply(const Config& next) {
+// One turn of the loop: every part gets its list and compares by identity. The rules first: only they can refuse.
+core::Result<void> Agent::Parts::Apply(const Config& next) {
+  const bool posted =
+      rules_thread->Post([this, files = next.rule_files, interval = next.global.evaluation_interval,
+                          external_labels = next.global.external_labels, now = core::ToMs(clock.Now())]() mutable {
+        rules->Apply(files, interval, external_labels, now);
+      });
+  if (!posted)
+    return core::Fail(core::ErrorCode::kUnavailable, "the rules thread is behind or has ended: try again later");
   probes->Apply(next.probes);
   logs->Apply(next.logs);
   host->Apply(next.host);
   freshness->Apply(next.freshness);
   pipelines->Apply(next.pipelines);
   alertmanager->Apply(next.alerting.routing);
-  const bool posted =
-      rules_thread->Post([this, files = next.rule_files, interval = next.global.evaluation_interval,
-                          external_labels = next.global.external_labels, now = core::ToMs(clock.Now())]() mutable {
-        rules->Apply(files, interval, external_labels, now);
-      });
-  if (!posted) logger.Error("the rules were not applied: the rules thread is busy or has ended; reload again");
+  return {};
 }
 
 core::Result<void> Agent::Parts::Serve() {
@@ -214,13 +222,6 @@ void Agent::Parts::PutAlerts(std::vector<core::Alert> alerts) {
     logger.Error("alerts of the rules were refused", {{"error", taken.error().message}});
 }
 
-// Healthy while none of its probes says otherwise; without a verdict yet it counts as healthy.
-bool Agent::Parts::IsHealthy(const std::string& component) const {
-  return std::ranges::none_of(probes->Status(), [&](const exporters::ProbeStatus& probe) {
-    return probe.component == component && probe.up == false;
-  });
-}
-
 void Agent::Parts::MakeMetrics() {
   const auto gauge = [this](const char* name, const char* help) {
     return &prometheus::BuildGauge().Name(name).Help(help).Register(*registry).Add({});
@@ -250,27 +251,31 @@ void Agent::Parts::TellReload(bool successful) {
 
 namespace {
 
-struct Loaded {
-  std::shared_ptr<const Config> config;
-  core::ConfigErrors errors;
-};
-
-Loaded Load(const std::string& file) {
-  Loaded loaded;
-  loaded.config = LoadConfig(file, loaded.errors);
-  return loaded;
+// Aside, because files may be anywhere: a start or a reload that hangs can be ended then.
+core::Task<core::Result<std::shared_ptr<const Config>>> Load(core::Loop& loop, std::string file) {
+  using Loaded = core::Result<std::shared_ptr<const Config>>;
+  core::Aside aside;
+  Loaded loaded = co_await aside.Run(loop, kLoadPatience, [file]() -> Loaded {
+    core::ConfigErrors errors;
+    std::shared_ptr<const Config> config = LoadConfig(file, errors);
+    if (!errors.empty()) return core::Fail(errors.ToError());
+    return config;
+  });
+  if (!loaded && loaded.error().code == core::ErrorCode::kTimeout)
+    loaded = core::Fail(loaded.error().Within("reading the configuration"));
+  co_return loaded;
 }
 
 }  // namespace
 
 core::Task<core::Result<void>> Agent::Parts::Start() {
   core::Result<void> result;
-  Loaded loaded = co_await loop.Blocking([file = options.config_file] { return Load(file); });
-  if (!loaded.errors.empty()) {
-    result = core::Fail(loaded.errors.ToError());
+  auto loaded = co_await Load(loop, options.config_file);
+  if (!loaded) {
+    result = core::Fail(loaded.error());
     co_return result;
   }
-  config = loaded.config;
+  config = std::move(*loaded);
   for (const std::string& warning : config->warnings) logger.Warn("configuration", {{"warning", warning}});
   MakeMetrics();
   result = Lock(*config);
@@ -291,8 +296,8 @@ core::Task<core::Result<void>> Agent::Parts::Start() {
   probes->OnVerdict([this](const exporters::ProbeVerdict& verdict) {
     if (config->global.event_driven && !verdict.first) event_judge->Note(verdict.samples);
   });
-  Apply(*config);
-  result = Serve();
+  result = Apply(*config);
+  if (result) result = Serve();
   if (!result) co_return result;
   TellReload(true);
   tasks.Spawn("ticks", Ticks());
@@ -301,8 +306,22 @@ core::Task<core::Result<void>> Agent::Parts::Start() {
 }
 
 core::Task<core::Result<void>> Agent::Parts::Reload() {
+  core::Result<void> result;
+  if (reloads >= kMaxReloads) {
+    result = core::Fail(core::ErrorCode::kUnavailable, "other reloads are under way: try again later");
+    co_return result;
+  }
+  struct Counted {
+    int& count;
+    ~Counted() { --count; }
+  } counted{++reloads};
+  while (reloading) co_await loop.Sleep(kReloadPause);
+  struct Turn {
+    bool& taken;
+    ~Turn() { taken = false; }
+  } turn{reloading = true};
   NotifyReloading();
-  core::Result<void> result = co_await ReadAndApply();
+  result = co_await ReadAndApply();
   NotifyReady();
   TellReload(result.has_value());
   co_return result;
@@ -310,17 +329,17 @@ core::Task<core::Result<void>> Agent::Parts::Reload() {
 
 core::Task<core::Result<void>> Agent::Parts::ReadAndApply() {
   core::Result<void> result;
-  Loaded loaded = co_await loop.Blocking([file = options.config_file] { return Load(file); });
-  if (loaded.errors.empty()) {
+  auto loaded = co_await Load(loop, options.config_file);
+  if (loaded) {
     // The file of users and certificates belongs to the configuration: both are taken, or neither.
     result = co_await loop.Blocking([this] { return server->ReloadWebConfig(); });
   } else {
-    result = core::Fail(loaded.errors.ToError());
+    result = core::Fail(loaded.error());
   }
+  if (result) result = Apply(**loaded);
   if (!result) co_return result;
-  config = loaded.config;
+  config = std::move(*loaded);
   for (const std::string& warning : config->warnings) logger.Warn("configuration", {{"warning", warning}});
-  Apply(*config);
   logger.Info("configuration reloaded");
   co_return result;
 }

@@ -14,12 +14,13 @@
 namespace pipewarden::agent {
 
 struct AgentOptions {
-  std::string config_file;
-  std::string storage_path;  // "": the configuration's, else ./data
+  std::string config_file{};
+  std::string storage_path{};  // "": the configuration's, else ./data
   std::vector<std::string> listen_addresses{"127.0.0.1:9595"};
-  std::string health_listen_address;  // "": none but those
-  std::string web_config_file;
-  std::string external_url;  // "": http://<host name>:<port>
+  std::string health_listen_address{};  // "": none but those
+  std::string web_config_file{};
+  std::string external_url{};  // "": http://<host name>:<port>
+  std::string step_binary{};   // "": pipewarden-step beside the running program
 };
 
 class Agent {
@@ -32,10 +33,11 @@ class Agent {
   // Loop thread. Reads the configuration and starts everything. kInvalid where the configuration is wrong: the message
   // has a line for each mistake.
   core::Task<core::Result<void>> Start();
-  // Reads the configuration anew and applies it in one turn of the loop. Where anything is wrong nothing changes.
+  // Reads the configuration anew and applies it in one turn of the loop. Where anything is wrong nothing changes. One
+  // at a time: another waits, and then reads the files as they are by then; kUnavailable where too many wait already.
   core::Task<core::Result<void>> Reload();
   // In order: no new steps, notifications in flight sent, state committed, sources and storage closed. Running steps go
-  // on.
+  // on. What hangs on a file system of others is left behind (core::Loop::threads_aside).
   core::Task<void> Stop();
 
   // Where it answers: "http://127.0.0.1:9595".

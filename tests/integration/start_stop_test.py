@@ -1,13 +1,15 @@
-"""Start, reload and end: ready quickly on an empty store, a bad reload changes nothing, SIGTERM ends in order with exit 0
-while a running step goes on and is adopted by the next start. What the agent keeps is for its user alone, and the client
-commands find it by its configuration."""
+"""Start, reload and end: ready quickly on an empty store, a bad reload changes nothing, reloads at once come one after the
+other, SIGTERM ends in order with exit 0 while a running step goes on and is adopted by the next start, and also while file
+systems hang. What the agent keeps is for its user alone, and the client commands find it by its configuration."""
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "peers"))
@@ -22,6 +24,24 @@ pipelines:
     steps:
       wait: {{run: "umask > {folder}/umask; echo begun > {folder}/begun; sleep 3; echo done > {folder}/done"}}
 storage: {{path: "{folder}/data"}}
+"""
+
+
+# Five, so that they would take every thread that commits.
+HANGING = "freshness:\n" + "".join(
+    f'  - {{{{name: hangs{i}, source: file, glob: "{{folder}}/hanging{i}/*", interval: 1s}}}}\n' for i in range(5))
+
+# A file server that is gone, for a process that has this preloaded: its folders never open.
+GONE = """\
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
+#include <string.h>
+#include <unistd.h>
+DIR *opendir(const char *path) {
+  while (strstr(path, "/hanging")) pause();
+  return ((DIR * (*)(const char *)) dlsym(RTLD_NEXT, "opendir"))(path);
+}
 """
 
 
@@ -77,9 +97,71 @@ def health_alone(agent):
     assert lib.http_get(url + "/metrics")[0] == 404 and lib.http_get(url + "/")[0] == 404
 
 
+def reloads_at_once(agent, receiver, good):
+    """SIGHUP and the route together, again and again: the newest file is in force then, and each was told as one."""
+    receiver.setblocking(False)
+
+    def told():
+        words = []
+        while True:
+            try:
+                words.append(receiver.recv(4096).decode().split("=")[0])
+            except BlockingIOError:
+                return [word for word in words if word != "WATCHDOG"]
+    told()
+    rounds = lib.count(5, 20, 100)
+    words = []
+    for i in range(rounds):
+        agent.config.write_text(good.replace("nobody", f"round{i}"))
+        statuses = []
+        posts = [threading.Thread(target=lambda: statuses.append(agent.socket("POST", "/-/reload")[0])) for _ in range(3)]
+        for post in posts:
+            post.start()
+        agent.signal(signal.SIGHUP)
+        for post in posts:
+            post.join()
+        assert statuses == [200] * 3, statuses
+        lib.eventually(lambda: f'probe="round{i}"' in agent.text("/metrics"), 10, "the newest configuration")
+        assert f'probe="round{i - 1}"' not in agent.text("/metrics")
+        words += told()
+    lib.eventually(lambda: words.extend(told()) or words[-1] == "READY", 10, "the last reload")
+    assert len(words) >= rounds * 6, words
+    assert words == ["RELOADING", "READY"] * (len(words) // 2), words
+    receiver.settimeout(10)
+
+
+def hanging_file_systems(folder):
+    """They hold up neither runs nor the end, which is in order."""
+    compiler = shutil.which("clang-19") or shutil.which("cc")
+    if compiler is None:
+        print("no C compiler: the end while file systems hang is left out")
+        return
+    source, library = folder / "gone.c", folder / "gone.so"
+    source.write_text(GONE)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    for i in range(5):
+        (folder / f"hanging{i}").mkdir()
+    agent = lib.Agent(folder, (CONFIG + HANGING).format(folder=folder), env=dict(os.environ, LD_PRELOAD=str(library)))
+
+    def threads():
+        names = [path.read_text().strip() for path in pathlib.Path(f"/proc/{agent.pid}/task").glob("*/comm")]
+        return names.count("aside")
+    lib.eventually(lambda: threads() == 5, 10, "five looks that hang")
+    code, output = agent.command("pipeline", "run", "slow")
+    assert code == 0, output
+    lib.eventually(lambda: (folder / "begun").exists(), 10, "the step")
+    assert agent.socket("POST", "/-/reload")[0] == 200
+    began = time.monotonic()
+    agent.signal(signal.SIGTERM)
+    assert agent.process.wait(10) == 0, agent.output()[-2000:]
+    print(f"ended after {(time.monotonic() - began) * 1000:.0f} ms while five file systems hang")
+    assert "the process ends without them" in agent.output()
+
+
 def test(folder):
     os.umask(0o022)
     health_port = lib.free_port()
+    (folder / "gone").mkdir()
     receiver = notified(folder)
     env = dict(os.environ, NOTIFY_SOCKET=str(folder / "notify"), WATCHDOG_USEC="1000000")
     began = time.monotonic()
@@ -116,6 +198,7 @@ def test(folder):
     assert status >= 400 and b"nonsense" in body, (status, body)
     assert "pipewarden_config_last_reload_successful 0" in agent.text("/metrics")
     lib.eventually(lambda: 'probe="nobody"' in agent.text("/metrics"), 10, "the old configuration to go on")
+    reloads_at_once(agent, receiver, good)
     agent.config.write_text(good.replace("nobody", "somebody"))
     agent.signal(signal.SIGHUP)
     lib.eventually(lambda: 'probe="somebody"' in agent.text("/metrics"), 10, "the new configuration")
@@ -140,6 +223,7 @@ def test(folder):
     run = lib.eventually(lambda: last() and last()["state"] == "succeeded" and last(), 15, "the adopted run to end")
     assert run["steps"][0]["exit_code"] == 0 and (folder / "done").exists()
     assert agent.stop() == 0
+    hanging_file_systems(folder / "gone")
 
 
 lib.main(test)
