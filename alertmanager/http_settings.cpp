@@ -85,6 +85,49 @@ void ReadHeaders(const YamlNode& node, HttpSettings& settings, core::ConfigError
   }
 }
 
+// `what` is http_config or oauth2; both have these keys.
+ProxySettings ReadProxy(const core::Options& options, std::string_view what, core::ConfigErrors& errors) {
+  ProxySettings proxy;
+  proxy.url = options.Text("proxy_url");
+  proxy.no_proxy = options.Text("no_proxy");
+  proxy.from_environment = options.Bool("proxy_from_environment");
+  const std::string in = " in " + std::string(what);
+  if (proxy.from_environment && !proxy.url.empty())
+    errors.Add(options.where(), "'proxy_url' and 'proxy_from_environment' exclude each other" + in + "; keep one");
+  if (proxy.from_environment && !proxy.no_proxy.empty())
+    errors.Add(options.where(), "'no_proxy' and 'proxy_from_environment' exclude each other" + in +
+                                    "; the environment's no_proxy counts, remove the key");
+  if (!proxy.from_environment && proxy.url.empty() && !proxy.no_proxy.empty())
+    errors.Add(options.where(), "'no_proxy' needs 'proxy_url'" + in);
+  const YamlNode* headers = options.Node("proxy_connect_header");
+  if (headers == nullptr) return proxy;
+  if (!proxy.from_environment && proxy.url.empty())
+    errors.Add(options.where(), "'proxy_connect_header' needs 'proxy_url' or 'proxy_from_environment'" + in);
+  const std::string form = "'proxy_connect_header' must be a map of header names, each with a list of values";
+  if (!headers->IsMap()) errors.Add(headers->where(), form);
+  for (const YamlNode::Entry& entry : headers->entries()) {
+    if (!entry.value.IsSequence()) errors.Add(entry.value.where(), form);
+    for (const YamlNode& value : entry.value.items())
+      proxy.connect_headers.emplace_back(entry.key, core::Secret(value.text()));
+  }
+  return proxy;
+}
+
+void ApplyProxy(const ProxySettings& proxy, core::HttpRequest& request) {
+  request.proxy_url = proxy.url;
+  request.no_proxy = proxy.no_proxy;
+  request.proxy_from_environment = proxy.from_environment;
+  for (const auto& [name, value] : proxy.connect_headers)
+    request.proxy_connect_headers.emplace_back(name, value.Reveal());
+}
+
+// "TLS12"; the names stand in the order of the versions.
+core::TlsVersion ReadTlsVersion(const core::Options& options, std::string_view name) {
+  const auto* at = std::ranges::find(kTlsVersions, options.Text(name));
+  if (at == std::end(kTlsVersions)) return core::TlsVersion::kAny;
+  return static_cast<core::TlsVersion>(at - std::begin(kTlsVersions) + 1);
+}
+
 std::shared_ptr<const HttpSettings::OAuth2> ReadOAuth2(const YamlNode& node, core::ConfigErrors& errors) {
   const core::Options options = core::ReadOptions(node, kOAuth2Options, "oauth2", errors);
   auto oauth2 = std::make_shared<HttpSettings::OAuth2>();
@@ -93,17 +136,16 @@ std::shared_ptr<const HttpSettings::OAuth2> ReadOAuth2(const YamlNode& node, cor
   oauth2->scopes = options.List("scopes");
   oauth2->token_url = options.Text("token_url");
   oauth2->endpoint_params = options.Map("endpoint_params");
-  oauth2->proxy_url = options.Text("proxy_url");
+  oauth2->proxy = ReadProxy(options, "oauth2", errors);
   if (const YamlNode* tls = options.Node("tls_config")) oauth2->tls = ReadTlsOptions(*tls, errors);
   return oauth2;
 }
 
 void ApplyTransport(const HttpSettings& settings, core::HttpRequest& request) {
   request.tls = settings.tls;
-  request.proxy_url = settings.proxy_url;
-  request.no_proxy = settings.no_proxy;
-  request.proxy_from_environment = settings.proxy_from_environment;
+  ApplyProxy(settings.proxy, request);
   request.follow_redirects = settings.follow_redirects;
+  request.http2 = settings.http2;
   request.basic_username = settings.basic_username;
   request.basic_password = settings.basic_password;
   if (!settings.authorization_type.empty())
@@ -136,6 +178,10 @@ core::TlsOptions ReadTlsOptions(const YamlNode& node, core::ConfigErrors& errors
   tls.key_file = path("key");
   tls.server_name = options.Text("server_name");
   tls.insecure_skip_verify = options.Bool("insecure_skip_verify");
+  tls.min_version = ReadTlsVersion(options, "min_version");
+  tls.max_version = ReadTlsVersion(options, "max_version");
+  if (tls.max_version != core::TlsVersion::kAny && tls.max_version < tls.min_version)
+    errors.Add(options.Where("max_version"), "'max_version' in tls_config is below 'min_version'");
   return tls;
 }
 
@@ -171,14 +217,9 @@ std::shared_ptr<const HttpSettings> ReadHttpSettings(const YamlNode& node, core:
     errors.Add(node.where(),
                "at most one of basic_auth, authorization, oauth2 and bearer_token may stand in http_config");
   if (const YamlNode* tls = options.Node("tls_config"); tls != nullptr) settings->tls = ReadTlsOptions(*tls, errors);
-  settings->proxy_url = options.Text("proxy_url");
-  settings->no_proxy = options.Text("no_proxy");
-  settings->proxy_from_environment = options.Bool("proxy_from_environment");
-  if (settings->proxy_from_environment && !settings->proxy_url.empty())
-    errors.Add(node.where(), "'proxy_url' and 'proxy_from_environment' exclude each other in http_config; keep one");
-  if (options.Node("proxy_connect_header") != nullptr)
-    errors.Add(node.where(), "'proxy_connect_header' in http_config is not supported yet: remove it");
+  settings->proxy = ReadProxy(options, "http_config", errors);
   settings->follow_redirects = options.Bool("follow_redirects");
+  settings->http2 = options.Bool("enable_http2");
   if (const YamlNode* headers = options.Node("http_headers"); headers != nullptr)
     ReadHeaders(*headers, *settings, errors);
   return settings;
@@ -218,7 +259,8 @@ core::Task<core::Result<std::string>> AccessToken(NotifyContext context, std::sh
   request.basic_username = core::UrlEscape(oauth2.client_id);
   request.basic_password = core::Secret(core::UrlEscape(oauth2.client_secret.Reveal()));
   request.tls = oauth2.tls;
-  request.proxy_url = oauth2.proxy_url;
+  ApplyProxy(oauth2.proxy, request);
+  request.http2 = settings->http2;
   request.timeout = context.time_left;
   request.body = "grant_type=client_credentials";
   std::string scopes;

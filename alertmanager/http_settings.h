@@ -17,6 +17,14 @@ namespace pipewarden::alertmanager {
 
 struct OAuth2Token;  // kept between requests
 
+// proxy_url, no_proxy, proxy_from_environment, proxy_connect_header: the same keys in http_config and in oauth2.
+struct ProxySettings {
+  std::string url;
+  std::string no_proxy;
+  bool from_environment = false;
+  std::vector<std::pair<std::string, core::Secret>> connect_headers;
+};
+
 struct HttpSettings {
   std::string basic_username;
   core::Secret basic_password;
@@ -29,15 +37,14 @@ struct HttpSettings {
     std::string token_url;
     std::vector<std::pair<std::string, std::string>> endpoint_params;
     core::TlsOptions tls;
-    std::string proxy_url;
+    ProxySettings proxy;
   };
   std::shared_ptr<const OAuth2> oauth2;
   std::shared_ptr<OAuth2Token> token;
   core::TlsOptions tls;
-  std::string proxy_url;
-  std::string no_proxy;
-  bool proxy_from_environment = false;
+  ProxySettings proxy;
   bool follow_redirects = true;
+  bool http2 = true;
   std::vector<std::pair<std::string, core::Secret>> headers;
 };
 

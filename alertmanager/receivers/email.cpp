@@ -228,14 +228,7 @@ class Email final : public Receiver {
     curl_easy_setopt(handle, CURLOPT_READDATA, &upload);
     curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
     curl_easy_setopt(handle, CURLOPT_USE_SSL, static_cast<long>(require_tls_ ? CURLUSESSL_ALL : CURLUSESSL_NONE));
-    curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
-    if (!tls_.ca_file.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, tls_.ca_file.c_str());
-    if (!tls_.cert_file.empty()) curl_easy_setopt(handle, CURLOPT_SSLCERT, tls_.cert_file.c_str());
-    if (!tls_.key_file.empty()) curl_easy_setopt(handle, CURLOPT_SSLKEY, tls_.key_file.c_str());
-    if (tls_.insecure_skip_verify) {
-      curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
-      curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
+    core::SetTlsOptions(handle, tls_);
     if (username_.empty()) return;
     // A password is for PLAIN and LOGIN, a secret for CRAM-MD5, as in Alertmanager.
     curl_easy_setopt(handle, CURLOPT_USERNAME, username_.c_str());

@@ -106,7 +106,7 @@ class Hop {
   }
   Result<void> SetHeaders(bool send_body, bool same_origin, const std::string& method);
   void SetTls();
-  void SetConnection(Duration timeout);
+  Result<void> SetConnection(Duration timeout);
   void ReadStatusLine(std::string_view line);
   std::string Phase() const;
   std::string Scrub(std::string text) const;
@@ -123,6 +123,7 @@ class Hop {
   HttpResponse& response_;
   Easy easy_{curl_easy_init()};
   List headers_;
+  List proxy_headers_;
   List connect_to_;
   ParsedUrl url_;
   Url renamed_url_;
@@ -186,15 +187,22 @@ std::size_t Hop::OnBody(char* data, std::size_t size, std::size_t count, void* c
   return bytes;
 }
 
+bool HttpCanCarry(const std::string& name, const std::string& value) {
+  return !name.empty() && (name + value).find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos &&
+         name.find_first_of(": \t") == std::string::npos;
+}
+
+Error BadHeader(const std::string& name) {
+  return {ErrorCode::kInvalid,
+          "header '" + name.substr(0, name.find_first_of("\r\n")) + "' has a name or value that HTTP cannot carry"};
+}
+
 Result<void> Hop::SetHeaders(bool send_body, bool same_origin, const std::string& method) {
   bool content_type = false;
   bool host = false;
   bool user_agent = false;
   for (const auto& [name, value] : request_.headers) {
-    if (name.empty() || (name + value).find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos ||
-        name.find_first_of(": \t") != std::string::npos)
-      return Fail(ErrorCode::kInvalid, "header '" + name.substr(0, name.find_first_of("\r\n")) +
-                                           "' has a name or value that HTTP cannot carry");
+    if (!HttpCanCarry(name, value)) return Fail(BadHeader(name));
     const bool secret = EqualsIgnoringCase(name, "Authorization") || EqualsIgnoringCase(name, "Cookie");
     if (!same_origin && (secret || EqualsIgnoringCase(name, "Host"))) continue;
     if (!send_body && EqualsIgnoringCase(name, "Content-Length")) continue;
@@ -234,20 +242,12 @@ Result<void> Hop::SetHeaders(bool send_body, bool same_origin, const std::string
 }
 
 void Hop::SetTls() {
-  const TlsOptions& tls = request_.tls;
-  Set(CURLOPT_CAPATH, nullptr);
   Set(CURLOPT_SSL_CTX_FUNCTION, &Hop::OnTlsStart);
   Set(CURLOPT_SSL_CTX_DATA, this);
-  SetText(CURLOPT_CAINFO, tls.ca_file);
-  SetText(CURLOPT_SSLCERT, tls.cert_file);
-  SetText(CURLOPT_SSLKEY, tls.key_file);
-  if (tls.insecure_skip_verify) {
-    Set(CURLOPT_SSL_VERIFYPEER, 0L);
-    Set(CURLOPT_SSL_VERIFYHOST, 0L);
-  }
+  SetTlsOptions(easy_.get(), request_.tls);
 }
 
-void Hop::SetConnection(Duration timeout) {
+Result<void> Hop::SetConnection(Duration timeout) {
   Set(CURLOPT_PROTOCOLS_STR, "http,https");
   const long timeout_ms = std::max<long>(1, std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
   Set(CURLOPT_TIMEOUT_MS, timeout_ms);
@@ -268,6 +268,14 @@ void Hop::SetConnection(Duration timeout) {
   } else if (!request_.proxy_from_environment) {
     Set(CURLOPT_PROXY, "");
   }
+  if (!request_.http2) Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  if (url_.scheme != "https") return {};  // without a CONNECT libcurl would give them to a plain request
+  for (const auto& [name, value] : request_.proxy_connect_headers) {
+    if (!HttpCanCarry(name, value)) return Fail(BadHeader(name).Within("proxy_connect_header"));
+    Append(proxy_headers_, value.empty() ? name + ";" : name + ": " + value);
+  }
+  Set(CURLOPT_PROXYHEADER, proxy_headers_.get());
+  return {};
 }
 
 Result<void> Hop::Prepare(const std::string& url_text, const std::string& method, bool send_body, bool same_origin,
@@ -286,7 +294,7 @@ Result<void> Hop::Prepare(const std::string& url_text, const std::string& method
     curl_url_set(renamed_url_.get(), CURLUPART_HOST, name.c_str(), 0);
     Set(CURLOPT_CURLU, renamed_url_.get());
   }
-  SetConnection(timeout);
+  if (auto set = SetConnection(timeout); !set) return set;
   SetTls();
   Set(CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
   Set(CURLOPT_HEADERFUNCTION, &Hop::OnHeader);
@@ -399,7 +407,51 @@ bool IsRedirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
+long MinVersion(TlsVersion version) {
+  switch (version) {
+    case TlsVersion::kAny:
+      break;
+    case TlsVersion::k10:
+      return CURL_SSLVERSION_TLSv1_0;
+    case TlsVersion::k11:
+      return CURL_SSLVERSION_TLSv1_1;
+    case TlsVersion::k12:
+      return CURL_SSLVERSION_TLSv1_2;
+    case TlsVersion::k13:
+      return CURL_SSLVERSION_TLSv1_3;
+  }
+  return CURL_SSLVERSION_DEFAULT;
+}
+
+long MaxVersion(TlsVersion version) {
+  switch (version) {
+    case TlsVersion::kAny:
+      break;
+    case TlsVersion::k10:
+      return CURL_SSLVERSION_MAX_TLSv1_0;
+    case TlsVersion::k11:
+      return CURL_SSLVERSION_MAX_TLSv1_1;
+    case TlsVersion::k12:
+      return CURL_SSLVERSION_MAX_TLSv1_2;
+    case TlsVersion::k13:
+      return CURL_SSLVERSION_MAX_TLSv1_3;
+  }
+  return CURL_SSLVERSION_MAX_NONE;
+}
+
 }  // namespace
+
+void SetTlsOptions(void* easy_handle, const TlsOptions& tls) {
+  curl_easy_setopt(easy_handle, CURLOPT_CAPATH, nullptr);
+  if (!tls.ca_file.empty()) curl_easy_setopt(easy_handle, CURLOPT_CAINFO, tls.ca_file.c_str());
+  if (!tls.cert_file.empty()) curl_easy_setopt(easy_handle, CURLOPT_SSLCERT, tls.cert_file.c_str());
+  if (!tls.key_file.empty()) curl_easy_setopt(easy_handle, CURLOPT_SSLKEY, tls.key_file.c_str());
+  if (tls.insecure_skip_verify) {
+    curl_easy_setopt(easy_handle, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(easy_handle, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  curl_easy_setopt(easy_handle, CURLOPT_SSLVERSION, MinVersion(tls.min_version) | MaxVersion(tls.max_version));
+}
 
 std::string_view HttpResponse::Header(std::string_view name) const {
   for (const auto& [key, value] : headers)

@@ -21,13 +21,21 @@
 
 namespace pipewarden::core {
 
+enum class TlsVersion { kAny, k10, k11, k12, k13 };
+
 struct TlsOptions {
   std::string ca_file;    // PEM; "" is the system's bundle
   std::string cert_file;  // client certificate and key, PEM
   std::string key_file;
   std::string server_name;  // for SNI and verification, where it is not the URL's host
   bool insecure_skip_verify = false;
+  TlsVersion min_version = TlsVersion::kAny;  // the bounds of what is spoken; kAny is the library's own
+  TlsVersion max_version = TlsVersion::kAny;
 };
+
+// Sets them on a CURL easy handle (void*, as in curl/curl.h), for whoever makes one of its own. The server name is not
+// among them: libcurl takes it from the URL.
+void SetTlsOptions(void* easy_handle, const TlsOptions& tls);
 
 struct HttpRequest {
   std::string method = "GET";
@@ -48,6 +56,8 @@ struct HttpRequest {
   std::string proxy_url;                // http, https, socks4, socks4a, socks5 or socks5h; may hold user and password
   std::string no_proxy;                 // comma separated
   bool proxy_from_environment = false;  // http_proxy, https_proxy, all_proxy, no_proxy
+  std::vector<std::pair<std::string, std::string>> proxy_connect_headers;  // of the CONNECT by which https goes through
+  bool http2 = true;                                                       // where a TLS peer offers it
   std::string basic_username;
   Secret basic_password;
   Secret bearer_token;

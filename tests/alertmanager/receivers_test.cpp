@@ -167,6 +167,40 @@ BOOST_AUTO_TEST_CASE(http_config_is_applied) {
   BOOST_TEST(server.Requests().at(before).body == "grant_type=client_credentials&scope=a%20b");
 }
 
+BOOST_AUTO_TEST_CASE(http_configs_tls_and_proxies_are_applied) {
+  const test::TestCertificate certificate;
+  HttpServer secure([](const HttpServer::Request&) { return HttpServer::Response{}; }, {.tls = &certificate});
+  HttpServer proxy([](const HttpServer::Request& request) {
+    if (request.method == "CONNECT") return HttpServer::Response{.status = 403};
+    return HttpServer::Response{.body = R"({"access_token": "T"})"};
+  });
+  const auto notify = [&](const std::string& url, const std::string& http_config) {
+    Harness harness("webhook_configs: [{url: '" + url + "', http_config: {" + http_config + "}}]", "", nullptr);
+    return harness.Notify(ConformanceNotification(false));
+  };
+  const std::string trusted = "tls_config: {ca_file: " + certificate.cert_file;
+  BOOST_TEST(notify(secure.Url(), trusted + ", min_version: TLS12, max_version: TLS13}, enable_http2: false").ok);
+  // The server speaks 1.2 and 1.3: a bound of 1.1 shows by the handshake that fails.
+  BOOST_TEST(!notify(secure.Url(), trusted + ", max_version: TLS11}").ok);
+
+  const std::string proxied = "proxy_url: 'http://" + proxy.Address() + "', proxy_connect_header: {X-P: [a]}";
+  BOOST_TEST(!notify(secure.Url(), proxied).ok);
+  BOOST_TEST(proxy.Requests().back().method == "CONNECT");
+  BOOST_TEST(proxy.Requests().back().Header("X-P") == "a");
+
+  const std::string oauth2 = "oauth2: {client_id: i, token_url: 'http://token.invalid/', proxy_url: 'http://" +
+                             proxy.Address() + "', no_proxy: 'localhost'}";
+  BOOST_TEST(notify(secure.Url(), trusted + "}, " + oauth2).ok);
+  BOOST_TEST(proxy.Requests().back().target == "http://token.invalid/");
+  BOOST_TEST(secure.Requests().back().Header("Authorization") == "Bearer T");
+  setenv("http_proxy", ("http://" + proxy.Address()).c_str(), 1);
+  BOOST_TEST(notify(secure.Url(), trusted + "}, oauth2: {client_id: i, token_url: 'http://token.invalid/env', "
+                                            "proxy_from_environment: true}")
+                 .ok);
+  unsetenv("http_proxy");
+  BOOST_TEST(proxy.Requests().back().target == "http://token.invalid/env");
+}
+
 BOOST_AUTO_TEST_CASE(opsgenie_opens_and_closes) {
   HttpServer server([](const HttpServer::Request&) { return HttpServer::Response{.status = 202}; });
   Harness harness("opsgenie_configs: [{api_key: K, api_url: '" + server.Url() +

@@ -320,6 +320,19 @@ BOOST_AUTO_TEST_CASE(tls_is_verified_and_described) {
   BOOST_TEST((Get(request).error().code == ErrorCode::kInvalid));
 }
 
+BOOST_AUTO_TEST_CASE(tls_versions_are_bounded) {
+  const test::TestCertificate certificate(24h);
+  HttpServer server(&Hello, {.tls = &certificate});
+  HttpRequest request;
+  request.url = server.Url();
+  request.tls.ca_file = certificate.cert_file;
+  request.tls.max_version = TlsVersion::k12;
+  BOOST_TEST(Get(request)->tls->version == "TLS 1.2");
+  request.tls.max_version = TlsVersion::kAny;
+  request.tls.min_version = TlsVersion::k13;
+  BOOST_TEST(Get(request)->tls->version == "TLS 1.3");
+}
+
 BOOST_AUTO_TEST_CASE(tls_may_expect_another_name_than_the_urls) {
   const test::TestCertificate certificate(24h, "service.example");
   HttpServer server(&Hello, {.tls = &certificate});
@@ -363,6 +376,25 @@ BOOST_AUTO_TEST_CASE(a_proxy_is_used_where_given) {
   request.proxy_from_environment = true;
   BOOST_TEST(Get(request)->body.starts_with("proxied"));
   unsetenv("http_proxy");
+}
+
+BOOST_AUTO_TEST_CASE(headers_of_the_connect_go_to_the_proxy_alone) {
+  HttpServer proxy([](const HttpServer::Request&) { return Answer{.status = 403}; });
+  HttpRequest request;
+  request.url = "https://127.0.0.1:1/x";
+  request.headers = {{"X-Server", "s"}};
+  request.proxy_url = "http://" + proxy.Address();
+  request.proxy_connect_headers = {{"X-Proxy", "p"}, {"X-Proxy", "q"}};
+  BOOST_TEST(!Get(request));
+  BOOST_TEST(proxy.Requests().at(0).method == "CONNECT");
+  BOOST_TEST(proxy.Requests().at(0).Header("X-Proxy") == "p");
+  BOOST_TEST(proxy.Requests().at(0).Header("X-Server") == "");
+  request.url = "http://127.0.0.1:1/x";
+  BOOST_TEST(Get(request)->status == 403);
+  BOOST_TEST(proxy.Requests().at(1).Header("X-Proxy") == "");
+  request.url = "https://127.0.0.1:1/x";
+  request.proxy_connect_headers = {{"X-Proxy", "p\r\nX-Forged: 1"}};
+  BOOST_TEST((Get(request).error().code == ErrorCode::kInvalid));
 }
 
 BOOST_AUTO_TEST_CASE(cancelling_ends_a_request_at_once) {
