@@ -46,7 +46,7 @@ Alert MergeAlerts(const Alert& a, const Alert& b, WallTime now) {
 AlertStore::PutResult AlertStore::Put(Alert alert, WallTime now) {
   PutResult result;
   result.fingerprint = alert.Fingerprint();
-  AlertPtr& slot = alerts_[result.fingerprint];
+  AlertPtr& slot = SlotOf(result.fingerprint);
   result.previous = slot;
   if (slot != nullptr) {
     const Alert& old = *slot;
@@ -70,14 +70,35 @@ AlertStore::PutResult AlertStore::Put(Alert alert, WallTime now) {
 
 void AlertStore::Restore(Alert alert) {
   const std::uint64_t fingerprint = alert.Fingerprint();
-  alerts_[fingerprint] = std::make_shared<const Alert>(std::move(alert));
+  SlotOf(fingerprint) = std::make_shared<const Alert>(std::move(alert));
 }
 
-bool AlertStore::Erase(std::uint64_t fingerprint) { return alerts_.erase(fingerprint) > 0; }
+AlertPtr& AlertStore::SlotOf(std::uint64_t fingerprint) {
+  const auto [at, fresh] = places_.try_emplace(fingerprint, 0);
+  if (fresh) {
+    if (free_.empty()) {
+      free_.push_back(static_cast<std::uint32_t>(slots_.size()));
+      slots_.emplace_back();
+    }
+    at->second = free_.back();
+    free_.pop_back();
+    slots_[at->second].fingerprint = fingerprint;
+  }
+  return slots_[at->second].alert;
+}
+
+bool AlertStore::Erase(std::uint64_t fingerprint) {
+  const auto at = places_.find(fingerprint);
+  if (at == places_.end()) return false;
+  slots_[at->second].alert = nullptr;
+  free_.push_back(at->second);
+  places_.erase(at);
+  return true;
+}
 
 AlertPtr AlertStore::Find(std::uint64_t fingerprint) const {
-  const auto at = alerts_.find(fingerprint);
-  return at == alerts_.end() ? nullptr : at->second;
+  const auto at = places_.find(fingerprint);
+  return at == places_.end() ? nullptr : slots_[at->second].alert;
 }
 
 std::string AlertRecord(char type, const Alert& alert) {

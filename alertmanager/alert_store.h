@@ -2,6 +2,7 @@
 // thread only. The alerts themselves are immutable and shared: an update makes a new one.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -37,27 +38,38 @@ class AlertStore {
   void Restore(core::Alert alert);
   bool Erase(std::uint64_t fingerprint);
   AlertPtr Find(std::uint64_t fingerprint) const;
-  std::size_t size() const { return alerts_.size(); }
+  std::size_t size() const { return places_.size(); }
 
-  // A walk over everything in pieces, so that no turn of the loop is long: visits about `count` alerts from `cursor` on
-  // and moves it; 0 again at the end. What is put or erased between two pieces may be missed or seen twice.
+  // A walk over everything in pieces, so that no turn of the loop is long: looks at `count` places from `cursor` on and
+  // moves it; 0 again at the end. What was there when the walk began and is there still is visited once; what is put or
+  // erased between two pieces may be missed.
   template <class Visit>
   void Walk(std::size_t& cursor, std::size_t count, Visit visit) const;
   template <class Visit>
   void ForEach(Visit visit) const {
-    for (const auto& [fingerprint, alert] : alerts_) visit(fingerprint, alert);
+    for (const Slot& slot : slots_)
+      if (slot.alert != nullptr) visit(slot.fingerprint, slot.alert);
   }
 
  private:
-  std::unordered_map<std::uint64_t, AlertPtr> alerts_;
+  struct Slot {
+    std::uint64_t fingerprint = 0;
+    AlertPtr alert;  // null: free
+  };
+  AlertPtr& SlotOf(std::uint64_t fingerprint);  // a new one is null
+
+  // An alert keeps its slot for as long as it is known, so that a walk in pieces misses none.
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_;
+  std::unordered_map<std::uint64_t, std::uint32_t> places_;  // by fingerprint
 };
 
 template <class Visit>
 void AlertStore::Walk(std::size_t& cursor, std::size_t count, Visit visit) const {
-  std::size_t visited = 0;
-  for (; cursor < alerts_.bucket_count() && visited < count; ++cursor)
-    for (auto at = alerts_.begin(cursor); at != alerts_.end(cursor); ++at, ++visited) visit(at->first, at->second);
-  if (cursor >= alerts_.bucket_count()) cursor = 0;
+  const std::size_t end = std::min(slots_.size(), cursor + count);
+  for (; cursor < end; ++cursor)
+    if (slots_[cursor].alert != nullptr) visit(slots_[cursor].fingerprint, slots_[cursor].alert);
+  if (cursor >= slots_.size()) cursor = 0;
 }
 
 // One record of the journal. `type` stands in front; ReadAlert takes what follows it.

@@ -33,6 +33,7 @@ constexpr char kForgottenRecord = 'F';
 constexpr core::Duration kKeepResolved = 20min;
 constexpr core::Duration kMaintenance = 15s;
 constexpr std::size_t kAlertsPerTurn = 500;
+constexpr std::size_t kRecordsPerTurn = 200;  // of a checkpoint; some 100 us
 
 // Told as firing, at its last word.
 bool SpokenOfAsFiring(const Alert& alert) { return alert.ends_at > alert.updated_at; }
@@ -69,8 +70,9 @@ struct Alertmanager::State {
   void Replay(std::string_view record);
   void Keep(std::string record);
   void Keep(const std::vector<std::string>& records);
-  void Checkpoint();
-  void WriteAll(const std::function<void(std::string_view)>& write) const;
+  core::Task<void> Checkpoint();
+  struct StateWalk;
+  bool WriteSome(StateWalk& walk, std::vector<std::string>& records) const;
   void BeginFlush(std::shared_ptr<Flush> flush);
   void WakeRestored();
   core::Task<void> Maintain();
@@ -141,18 +143,62 @@ void Alertmanager::State::Keep(const std::vector<std::string>& records) {
   }
 }
 
-void Alertmanager::State::WriteAll(const std::function<void(std::string_view)>& write) const {
-  store.ForEach([&](std::uint64_t, const AlertPtr& alert) { write(AlertRecord(kAlertRecord, *alert)); });
-  for (const std::uint64_t fingerprint : timed_out) write(RecordWriter(kTimedOutRecord).Number(fingerprint).Take());
-  silences.WriteAll(write);
-  log.WriteAll(write);
-  inbox.WriteAll(write);
+// How far the writing of a checkpoint has come.
+struct Alertmanager::State::StateWalk {
+  std::size_t alert = 0;
+  std::string silence;
+  NotificationLog::Cursor entry;
+  std::uint64_t told = 0;
+  enum { kAlerts, kSilences, kLog, kInbox, kEnd } part = kAlerts;
+};
+
+// The next records of the state; false after the last ones.
+bool Alertmanager::State::WriteSome(StateWalk& walk, std::vector<std::string>& records) const {
+  bool more = false;
+  switch (walk.part) {
+    case StateWalk::kAlerts:
+      store.Walk(walk.alert, kRecordsPerTurn, [&](std::uint64_t fingerprint, const AlertPtr& alert) {
+        records.push_back(AlertRecord(kAlertRecord, *alert));
+        if (timed_out.contains(fingerprint))
+          records.push_back(RecordWriter(kTimedOutRecord).Number(fingerprint).Take());
+      });
+      more = walk.alert != 0;
+      break;
+    case StateWalk::kSilences:
+      more = silences.WriteSome(walk.silence, kRecordsPerTurn, records);
+      break;
+    case StateWalk::kLog:
+      more = log.WriteSome(walk.entry, kRecordsPerTurn, records);
+      break;
+    case StateWalk::kInbox:
+      more = inbox.WriteSome(walk.told, kRecordsPerTurn, records);
+      break;
+    case StateWalk::kEnd:
+      break;
+  }
+  if (!more && walk.part != StateWalk::kEnd) walk.part = static_cast<decltype(walk.part)>(walk.part + 1);
+  return walk.part != StateWalk::kEnd;
 }
 
-void Alertmanager::State::Checkpoint() {
-  if (!journal) return;
-  const Result<void> written =
-      journal->Checkpoint([this](const std::function<void(std::string_view)>& write) { WriteAll(write); });
+// The state is put into records a piece a turn, while alerts go on to come in, and written by the pool. What changes
+// meanwhile is in the journal that follows the checkpoint, so that it does not matter which version a piece holds.
+core::Task<void> Alertmanager::State::Checkpoint() {
+  if (!journal) co_return;
+  Result<std::unique_ptr<core::CheckpointWriter>> begun = journal->BeginCheckpoint();
+  Result<void> written;
+  if (begun) {
+    core::CheckpointWriter& writer = **begun;
+    StateWalk walk;
+    for (bool more = true; more && written;) {
+      std::vector<std::string> records;
+      more = WriteSome(walk, records);
+      written = co_await loop.Blocking([&] { return writer.Write(records); });
+    }
+    if (written) written = co_await loop.Blocking([&] { return writer.Finish(); });
+    journal->EndCheckpoint(writer);
+  } else {
+    written = core::Fail(begun.error());
+  }
   if (!written) {
     metrics.JournalError();
     logger.Error("no checkpoint of the journal of alerts could be written", {{"error", written.error().message}});
@@ -198,7 +244,7 @@ core::Task<void> Alertmanager::State::Maintain() {
     log.Collect(loop.clock().Now());
     silences.Collect(loop.clock().Now());
     metrics.SetSizes(dispatcher.group_count(), inbox.size(), silences.size(), log.size());
-    if (journal && journal->WantsCheckpoint()) Checkpoint();
+    if (journal && journal->WantsCheckpoint()) co_await Checkpoint();
   }
 }
 
@@ -346,7 +392,7 @@ core::Task<void> Alertmanager::Stop(core::Duration deadline) {
   while (s.notifier.in_flight() > 0 && s.loop.clock().Monotonic() < until) co_await s.loop.Sleep(20ms);
   s.tasks.Cancel();
   co_await s.tasks.Join();
-  s.Checkpoint();
+  co_await s.Checkpoint();
 }
 
 }  // namespace pipewarden::alertmanager

@@ -69,10 +69,6 @@ class Dispatcher {
   void Stop() { stopped_ = true; }
 
   std::size_t group_count() const { return groups_.size(); }
-  template <class Visit>
-  void ForEachGroup(Visit visit) const {
-    for (const auto& [id, group] : groups_) visit(*group);
-  }
 
  private:
   struct GroupId {

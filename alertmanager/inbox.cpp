@@ -76,8 +76,13 @@ std::vector<InboxEntry> Inbox::List(std::size_t limit) const {
   return list;
 }
 
-void Inbox::WriteAll(const std::function<void(std::string_view)>& write) const {
-  for (const InboxEntry& entry : entries_) write(Record(entry));
+bool Inbox::WriteSome(std::uint64_t& cursor, std::size_t count, std::vector<std::string>& records) const {
+  auto at = std::ranges::upper_bound(entries_, cursor, {}, &InboxEntry::id);
+  for (; at != entries_.end() && count > 0; ++at, --count) {
+    records.push_back(Record(*at));
+    cursor = at->id;
+  }
+  return at != entries_.end();
 }
 
 void Inbox::Restore(std::string_view record) {

@@ -52,7 +52,9 @@ class Inbox {
   std::size_t size() const { return entries_.size(); }
 
   void Restore(std::string_view record);
-  void WriteAll(const std::function<void(std::string_view record)>& write) const;
+  // For a checkpoint: the records of about `count` entries after `cursor`, an id, which is moved; true while there are
+  // more.
+  bool WriteSome(std::uint64_t& cursor, std::size_t count, std::vector<std::string>& records) const;
 
  private:
   void Push(InboxEntry entry);

@@ -65,8 +65,13 @@ void NotificationLog::Collect(core::WallTime now) {
   }
 }
 
-void NotificationLog::WriteAll(const std::function<void(std::string_view)>& write) const {
-  for (const auto& [key, entry] : entries_) write(Record(key, entry));
+bool NotificationLog::WriteSome(Cursor& cursor, std::size_t count, std::vector<std::string>& records) const {
+  auto at = by_expiry_.upper_bound(cursor);
+  for (; at != by_expiry_.end() && count > 0; ++at, --count) {
+    records.push_back(Record(at->second, entries_.find(at->second)->second));
+    cursor = *at;
+  }
+  return at != by_expiry_.end();
 }
 
 }  // namespace pipewarden::alertmanager

@@ -46,7 +46,10 @@ class NotificationLog {
 
   void Restore(std::string_view record);  // what `keep` got, without its type byte
   void Collect(core::WallTime now);
-  void WriteAll(const std::function<void(std::string_view record)>& write) const;
+  // For a checkpoint: the records of about `count` entries from `cursor` on, which is moved; true while there are more.
+  // What changes between two pieces is in the journal.
+  using Cursor = std::pair<core::WallTime, std::string>;
+  bool WriteSome(Cursor& cursor, std::size_t count, std::vector<std::string>& records) const;
   std::size_t size() const { return entries_.size(); }
 
   static constexpr char kRecordType = 'N';

@@ -161,8 +161,13 @@ void Silences::Keep(const Silence& silence) {
   if (keep_) keep_(Record(silence));
 }
 
-void Silences::WriteAll(const std::function<void(std::string_view)>& write) const {
-  for (const auto& [id, silence] : silences_) write(Record(silence));
+bool Silences::WriteSome(std::string& cursor, std::size_t count, std::vector<std::string>& records) const {
+  auto at = silences_.upper_bound(cursor);
+  for (; at != silences_.end() && count > 0; ++at, --count) {
+    records.push_back(Record(at->second));
+    cursor = at->first;
+  }
+  return at != silences_.end();
 }
 
 void Silences::Restore(std::string_view record) {

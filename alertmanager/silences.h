@@ -50,7 +50,9 @@ class Silences {
 
   void Restore(std::string_view record);  // what `keep` got, without its type byte
   void Collect(core::WallTime now);       // forgets what ended more than 120 h ago
-  void WriteAll(const std::function<void(std::string_view record)>& write) const;  // for a checkpoint
+  // For a checkpoint: the records of about `count` entries from `cursor` on, which is moved; true while there are more.
+  // What changes between two pieces is in the journal.
+  bool WriteSome(std::string& cursor, std::size_t count, std::vector<std::string>& records) const;
   std::size_t size() const { return silences_.size(); }
 
   static constexpr char kRecordType = 'S';

@@ -89,43 +89,22 @@ Error WriteError(const std::string& doing, int number) {
   return error;
 }
 
-}  // namespace
-
-struct Journal::State {
+// Where a journal's files are, and what is done to them.
+struct Place {
   std::string directory;
   std::string name;
-  Logger logger;
   FileOperations& files;
-
-  int fd = -1;                     // the newest journal
-  std::uint64_t generation = 0;    // its number
-  std::uint64_t journal_size = 0;  // of whole records in it
-  bool torn = false;               // what is beyond journal_size must go before the next append
-  std::uint64_t log_bytes = 0;     // of all journals since the checkpoint
-  std::uint64_t checkpoint_bytes = 0;
-  std::uint64_t damaged = 0;
-
-  ~State() {
-    if (fd >= 0) files.Close(fd);
-  }
 
   std::string Path(std::uint64_t number, std::string_view kind) const {
     return directory + "/" + name + "." + std::to_string(number) + "." + std::string(kind);
   }
   std::map<std::uint64_t, std::string> Find(std::string_view kind) const;
-  void RemoveBefore(std::uint64_t number);
-  void RemoveUnfinished();
-  Result<void> WriteAll(int to, std::string_view bytes);
-  Result<void> SaveDamage(const std::string& path, std::string_view rest);
-  Result<std::uint64_t> LoadCheckpoint(const std::function<void(std::string_view)>& replay);
-  Result<void> LoadJournals(std::uint64_t from, const std::function<void(std::string_view)>& replay);
-  Result<void> AppendBytes(std::string_view bytes);
-  Result<void> WriteCheckpoint(const std::string& path,
-                               const std::function<void(const std::function<void(std::string_view)>&)>& state);
+  void RemoveBefore(std::uint64_t number) const;
+  Result<void> WriteAll(int to, std::string_view bytes) const;
 };
 
 // Files <name>.<number>.<kind>, by number.
-std::map<std::uint64_t, std::string> Journal::State::Find(std::string_view kind) const {
+std::map<std::uint64_t, std::string> Place::Find(std::string_view kind) const {
   std::map<std::uint64_t, std::string> found;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
@@ -141,17 +120,13 @@ std::map<std::uint64_t, std::string> Journal::State::Find(std::string_view kind)
   return found;
 }
 
-void Journal::State::RemoveBefore(std::uint64_t number) {
+void Place::RemoveBefore(std::uint64_t number) const {
   for (const char* kind : {"journal", "checkpoint"})
     for (const auto& [n, path] : Find(kind))
       if (n < number) files.Unlink(path);
 }
 
-void Journal::State::RemoveUnfinished() {
-  for (const auto& [n, path] : Find("checkpoint.tmp")) files.Unlink(path);
-}
-
-Result<void> Journal::State::WriteAll(int to, std::string_view bytes) {
+Result<void> Place::WriteAll(int to, std::string_view bytes) const {
   while (!bytes.empty()) {
     const ssize_t n = files.Write(to, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
@@ -161,22 +136,70 @@ Result<void> Journal::State::WriteAll(int to, std::string_view bytes) {
   return {};
 }
 
+}  // namespace
+
+struct CheckpointWriter::State {
+  Place place;
+  std::uint64_t number = 0;          // of this checkpoint
+  std::uint64_t replaced_bytes = 0;  // of the log before it
+  std::string unfinished{};          // the temporary file
+  int fd = -1;
+  std::uint64_t count = 0;
+  std::uint64_t size = 0;
+  bool finished = false;
+  Result<void> written{};  // the first failure
+
+  void Close() {
+    if (fd >= 0) place.files.Close(fd);
+    fd = -1;
+  }
+};
+
+struct Journal::State {
+  Place place;
+  Logger logger;
+
+  int fd = -1;                     // the newest journal
+  std::uint64_t generation = 0;    // its number
+  std::uint64_t journal_size = 0;  // of whole records in it
+  bool torn = false;               // what is beyond journal_size must go before the next append
+  std::uint64_t log_bytes = 0;     // of all journals since the checkpoint
+  std::uint64_t checkpoint_bytes = 0;
+  std::uint64_t wanted_above = kCheckpointBytes;  // bytes of the log
+  std::uint64_t damaged = 0;
+
+  ~State() {
+    if (fd >= 0) place.files.Close(fd);
+  }
+
+  void RemoveUnfinished();
+  Result<void> SaveDamage(const std::string& path, std::string_view rest);
+  Result<std::uint64_t> LoadCheckpoint(const std::function<void(std::string_view)>& replay);
+  Result<void> LoadJournals(std::uint64_t from, const std::function<void(std::string_view)>& replay);
+  void CutTornEnd();
+  Result<void> AppendBytes(std::string_view bytes);
+};
+
+void Journal::State::RemoveUnfinished() {
+  for (const auto& [n, path] : place.Find("checkpoint.tmp")) place.files.Unlink(path);
+}
+
 // What does not read back is kept for people, and told.
 Result<void> Journal::State::SaveDamage(const std::string& path, std::string_view rest) {
   ++damaged;
   const std::string aside = path + ".corrupt";
   logger.Error("a journal does not read back from some point on; the rest is set aside",
                {{"file", path}, {"bytes", std::to_string(rest.size())}, {"set_aside", aside}});
-  const int to = files.Open(aside, O_WRONLY | O_CREAT | O_TRUNC);
+  const int to = place.files.Open(aside, O_WRONLY | O_CREAT | O_TRUNC);
   if (to < 0) return Fail(WriteError("open " + aside, errno));
-  Result<void> written = WriteAll(to, rest);
-  files.Close(to);
+  Result<void> written = place.WriteAll(to, rest);
+  place.files.Close(to);
   return written;
 }
 
 // Replays the newest whole checkpoint, else the readable part of the newest; gives its number, 0 where there is none.
 Result<std::uint64_t> Journal::State::LoadCheckpoint(const std::function<void(std::string_view)>& replay) {
-  const auto found = Find("checkpoint");
+  const auto found = place.Find("checkpoint");
   std::optional<std::uint64_t> best;
   std::string best_bytes;
   for (auto entry = found.rbegin(); entry != found.rend(); ++entry) {
@@ -200,7 +223,7 @@ Result<std::uint64_t> Journal::State::LoadCheckpoint(const std::function<void(st
 }
 
 Result<void> Journal::State::LoadJournals(std::uint64_t from, const std::function<void(std::string_view)>& replay) {
-  for (const auto& [number, path] : Find("journal")) {
+  for (const auto& [number, path] : place.Find("journal")) {
     if (number < from) continue;
     const Result<std::string> bytes = ReadFile(path);
     if (!bytes) return Fail(bytes.error());
@@ -224,29 +247,29 @@ Journal::~Journal() = default;
 Result<Journal> Journal::Open(const std::string& directory, const std::string& name,
                               const std::function<void(std::string_view record)>& replay, Logger logger,
                               FileOperations& files) {
-  auto state = std::unique_ptr<State>(new State{directory, name, std::move(logger), files});
+  auto state = std::unique_ptr<State>(new State{{directory, name, files}, std::move(logger)});
   const auto within = [&](const Error& error) { return Fail(error.Within("open journal '" + name + "'")); };
   const Result<std::uint64_t> checkpoint = state->LoadCheckpoint(replay);
   if (!checkpoint) return within(checkpoint.error());
   state->generation = *checkpoint;
   if (auto loaded = state->LoadJournals(*checkpoint, replay); !loaded) return within(loaded.error());
-  const std::string path = state->Path(state->generation, "journal");
+  const std::string path = state->place.Path(state->generation, "journal");
   state->fd = files.Open(path, O_WRONLY | O_CREAT | O_APPEND);
   if (state->fd < 0) return within(WriteError("open " + path, errno));
-  if (state->torn) state->torn = files.Truncate(state->fd, static_cast<off_t>(state->journal_size)) != 0;
+  if (state->torn) state->CutTornEnd();
   state->RemoveUnfinished();
-  state->RemoveBefore(*checkpoint);
+  state->place.RemoveBefore(*checkpoint);
   return Journal(std::move(state));
 }
 
+void Journal::State::CutTornEnd() { torn = place.files.Truncate(fd, static_cast<off_t>(journal_size)) != 0; }
+
 Result<void> Journal::State::AppendBytes(std::string_view bytes) {
-  const auto cut = [&] { torn = files.Truncate(fd, static_cast<off_t>(journal_size)) != 0; };
-  if (torn) cut();
-  if (torn) return Fail(WriteError("cut the torn end off journal '" + name + "'", errno));
-  Result<void> written = WriteAll(fd, bytes);
+  if (torn) CutTornEnd();
+  if (torn) return Fail(WriteError("cut the torn end off journal '" + place.name + "'", errno));
+  Result<void> written = place.WriteAll(fd, bytes);
   if (!written) {
-    torn = true;
-    cut();
+    CutTornEnd();
     return written;
   }
   journal_size += bytes.size();
@@ -271,71 +294,80 @@ Result<void> Journal::Append(std::span<const std::string> records) {
 }
 
 bool Journal::WantsCheckpoint() const {
-  return state_->log_bytes > kCheckpointBytes && state_->log_bytes > state_->checkpoint_bytes;
+  return state_->log_bytes > state_->wanted_above && state_->log_bytes > state_->checkpoint_bytes;
 }
 
-Result<void> Journal::State::WriteCheckpoint(
-    const std::string& path, const std::function<void(const std::function<void(std::string_view)>&)>& state) {
-  const int to = files.Open(path, O_WRONLY | O_CREAT | O_TRUNC);
-  if (to < 0) return Fail(WriteError("open " + path, errno));
-  Result<void> written;
-  std::string buffer;
-  std::uint64_t count = 0;
-  std::uint64_t size = 0;
-  const auto flush = [&](std::size_t above) {
-    if (!written || buffer.size() <= above) return;
-    written = WriteAll(to, buffer);
-    size += buffer.size();
-    buffer.clear();
-  };
-  state([&](std::string_view record) {
-    if (record.size() > kMaxRecord) {
-      written = Fail(ErrorCode::kLimit, "a journal's record is larger than 64 MiB");
-      return;
-    }
-    AppendRecord(buffer, record);
-    ++count;
-    flush(1U << 18U);
-  });
-  AppendEnd(buffer, count);
-  flush(0);
-  if (written && files.Sync(to) != 0) written = Fail(WriteError("fsync " + path, errno));
-  files.Close(to);
-  if (written) checkpoint_bytes = size;
-  return written;
-}
-
-Result<void> Journal::Checkpoint(
-    const std::function<void(const std::function<void(std::string_view record)>& write)>& state) {
+Result<std::unique_ptr<CheckpointWriter>> Journal::BeginCheckpoint() {
   State& s = *state_;
   const std::uint64_t next = s.generation + 1;
-  const std::string journal = s.Path(next, "journal");
-  const std::string checkpoint = s.Path(next, "checkpoint");
-  const std::string unfinished = checkpoint + ".tmp";
-  const int fd = s.files.Open(journal, O_WRONLY | O_CREAT | O_APPEND | O_TRUNC);
+  const std::string journal = s.place.Path(next, "journal");
+  const int fd = s.place.files.Open(journal, O_WRONLY | O_CREAT | O_APPEND | O_TRUNC);
   if (fd < 0) return Fail(WriteError("open " + journal, errno));
-  const std::uint64_t old_bytes = s.checkpoint_bytes;
-  Result<void> done = s.WriteCheckpoint(unfinished, state);
-  if (done && s.files.Rename(unfinished, checkpoint) != 0) done = Fail(WriteError("rename " + unfinished, errno));
-  if (!done) {
-    s.checkpoint_bytes = old_bytes;
-    s.files.Close(fd);
-    s.files.Unlink(unfinished);
-    s.files.Unlink(journal);
-    return done;
-  }
-  s.files.Close(s.fd);
+  if (s.torn) s.CutTornEnd();  // where it cannot be cut, the next start sets it aside
+  s.place.files.Close(s.fd);
   s.fd = fd;
   s.generation = next;
   s.journal_size = 0;
-  s.log_bytes = 0;
   s.torn = false;
+  auto state = std::unique_ptr<CheckpointWriter::State>(new CheckpointWriter::State{s.place, next, s.log_bytes});
+  state->unfinished = s.place.Path(next, "checkpoint.tmp");
+  return std::unique_ptr<CheckpointWriter>(new CheckpointWriter(std::move(state)));
+}
+
+void Journal::EndCheckpoint(const CheckpointWriter& writer) {
+  State& s = *state_;
+  const CheckpointWriter::State& w = *writer.state_;
+  s.wanted_above = w.finished ? kCheckpointBytes : std::max(kCheckpointBytes, 2 * s.log_bytes);
+  if (!w.finished) return;
+  s.log_bytes -= w.replaced_bytes;
+  s.checkpoint_bytes = w.size;
+}
+
+CheckpointWriter::CheckpointWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+CheckpointWriter::~CheckpointWriter() {
+  if (state_->fd < 0 || state_->finished) return;
+  state_->Close();
+  state_->place.files.Unlink(state_->unfinished);
+}
+
+Result<void> CheckpointWriter::Write(std::span<const std::string> records) {
+  State& s = *state_;
+  if (s.written && s.fd < 0) {
+    s.fd = s.place.files.Open(s.unfinished, O_WRONLY | O_CREAT | O_TRUNC);
+    if (s.fd < 0) s.written = Fail(WriteError("open " + s.unfinished, errno));
+  }
+  std::string bytes;
+  for (const std::string& record : records) {
+    if (record.size() > kMaxRecord) s.written = Fail(ErrorCode::kLimit, "a journal's record is larger than 64 MiB");
+    AppendRecord(bytes, record);
+  }
+  if (!s.written) return s.written;
+  s.written = s.place.WriteAll(s.fd, bytes);
+  s.count += records.size();
+  s.size += bytes.size();
+  return s.written;
+}
+
+Result<void> CheckpointWriter::Finish() {
+  State& s = *state_;
+  if (auto opened = Write({}); !opened) return opened;  // a state without records is one too
+  std::string end;
+  AppendEnd(end, s.count);
+  s.written = s.place.WriteAll(s.fd, end);
+  if (s.written && s.place.files.Sync(s.fd) != 0) s.written = Fail(WriteError("fsync " + s.unfinished, errno));
+  if (s.written && s.place.files.Rename(s.unfinished, s.place.Path(s.number, "checkpoint")) != 0)
+    s.written = Fail(WriteError("rename " + s.unfinished, errno));
+  if (!s.written) return s.written;
+  s.finished = true;
+  s.size += end.size();
+  s.Close();
   // The name made durable before the older files go; a failure here costs nothing but their removal now.
-  const int directory = s.files.Open(s.directory, O_RDONLY | O_DIRECTORY);
-  const bool durable = directory >= 0 && s.files.Sync(directory) == 0;
-  if (directory >= 0) s.files.Close(directory);
-  if (durable) s.RemoveBefore(next);
-  return done;
+  const int directory = s.place.files.Open(s.place.directory, O_RDONLY | O_DIRECTORY);
+  const bool durable = directory >= 0 && s.place.files.Sync(directory) == 0;
+  if (directory >= 0) s.place.files.Close(directory);
+  if (durable) s.place.RemoveBefore(s.number);
+  return s.written;
 }
 
 std::uint64_t Journal::DamagedRecords() const { return state_->damaged; }

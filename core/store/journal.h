@@ -7,8 +7,9 @@
 // A record is opaque bytes (up to 64 MiB) behind their length and CRC32, both little-endian; the CRC covers the length
 // too, so that a run of zeros is no record. A torn or corrupt record ends the reading of that file cleanly: what was
 // before it counts, the rest is set aside as <file>.corrupt and told by log and DamagedRecords().
-// Not thread-safe; Append is quick (one write(2)) and may be called on the loop; Checkpoint fsyncs. One process at a
-// time uses a directory (the agent holds a lock on its storage path).
+// Not thread-safe; Append is quick (one write(2)) and may be called on the loop. A checkpoint is written beside it, by
+// a CheckpointWriter on another thread. One process at a time uses a directory (the agent holds a lock on its storage
+// path).
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,26 @@
 #include "core/store/file_operations.h"
 
 namespace pipewarden::core {
+
+// The state as records, which replace all that was appended before: written to a temporary file, fsynced, renamed;
+// older files are removed. One thread at a time, not necessarily the journal's. One that is not finished leaves
+// nothing.
+class CheckpointWriter {
+ public:
+  ~CheckpointWriter();
+  CheckpointWriter(const CheckpointWriter&) = delete;
+  CheckpointWriter& operator=(const CheckpointWriter&) = delete;
+
+  Result<void> Write(std::span<const std::string> records);
+  // Once, after the last Write; fails where one of them did.
+  Result<void> Finish();
+
+ private:
+  friend class Journal;
+  struct State;
+  explicit CheckpointWriter(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
 
 class Journal {
  public:
@@ -42,9 +63,13 @@ class Journal {
 
   // True once the log is larger than both 1 MiB and the last checkpoint: write a new one.
   bool WantsCheckpoint() const;
-  // The whole state as records, which replace all before: written to a temporary file, fsynced, renamed; older files
-  // are removed. On failure the old ones stay in force.
-  Result<void> Checkpoint(const std::function<void(const std::function<void(std::string_view record)>& write)>& state);
+  // Begins a checkpoint: from now on Append goes to the next journal, and the writer takes the state. The state may be
+  // given in pieces while appends go on, where each record tells the whole of what it is about: each must be as it was
+  // when the checkpoint began or later, because what is appended meanwhile is replayed after it.
+  Result<std::unique_ptr<CheckpointWriter>> BeginCheckpoint();
+  // The writer has ended, well or not, and is no longer at work. Where it failed the old files stay in force, and
+  // WantsCheckpoint waits until the log has doubled.
+  void EndCheckpoint(const CheckpointWriter& writer);
 
   std::uint64_t DamagedRecords() const;  // records (or tails) set aside by Open
 

@@ -43,6 +43,29 @@ BOOST_AUTO_TEST_CASE(malformed_ones_are_refused) {
   BOOST_TEST(!NormalizeAlert(bad, kNow, 5min).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_walk_in_pieces_misses_none_that_stays) {
+  AlertStore store;
+  const auto put = [&](int n) {
+    Alert alert = Make(kNow, kNow + 1h, kNow);
+    alert.labels.Set("n", std::to_string(n));
+    return store.Put(std::move(alert), kNow).fingerprint;
+  };
+  std::vector<std::uint64_t> first;
+  for (int n = 0; n < 100; ++n) first.push_back(put(n));
+  std::map<std::uint64_t, int> seen;
+  std::size_t cursor = 0;
+  int next = 100;
+  do {
+    store.Walk(cursor, 7, [&](std::uint64_t fingerprint, const AlertPtr&) { ++seen[fingerprint]; });
+    for (int i = 0; i < 300 && next < 2000; ++i) put(next++);  // many times its size: every table grows
+    if (first.size() > 50) {
+      store.Erase(first.back());
+      first.pop_back();
+    }
+  } while (cursor != 0);
+  for (const std::uint64_t fingerprint : first) BOOST_TEST(seen[fingerprint] == 1);
+}
+
 BOOST_AUTO_TEST_CASE(overlapping_spans_merge) {
   AlertStore store;
   store.Put(Make(kNow - 10min, kNow + 5min, kNow - 1min, "old"), kNow);

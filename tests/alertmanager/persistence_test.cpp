@@ -109,6 +109,59 @@ BOOST_AUTO_TEST_CASE(an_orderly_stop_leaves_a_checkpoint_that_says_the_same) {
   BOOST_TEST(Heard() == "90s firing a | resolved b");
 }
 
+struct Copies {
+  std::size_t puts = 0;
+  std::vector<std::size_t> puts_by_then;  // of each copy
+};
+
+// Puts one alert a turn while a checkpoint is written, and copies the files now and then, as a kill would leave them.
+core::Task<void> PutEachTurn(PersistenceFixture* fixture, Copies* copies) {
+  const std::filesystem::path files = fixture->folder.path / "alertmanager";
+  const auto writing = [&] { return std::filesystem::exists(files / "alertmanager.1.checkpoint.tmp"); };
+  for (int turn = 0; turn < 10'000 && !writing(); ++turn) co_await fixture->loop.Sleep(core::Duration::zero());
+  for (; writing() && copies->puts < 80; ++copies->puts) {
+    fixture->Fire("meanwhile", {{"n", std::to_string(copies->puts)}});
+    const auto copy = fixture->folder.path / ("copy" + std::to_string(copies->puts_by_then.size()));
+    std::error_code vanished;
+    if (copies->puts % 8 == 0) std::filesystem::copy(files, copy, vanished);
+    // One that was taken while the files took their names is no picture of one moment.
+    if (copies->puts % 8 == 0 && writing()) copies->puts_by_then.push_back(copies->puts + 1);
+    co_await fixture->loop.Sleep(core::Duration::zero());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_kill_while_a_checkpoint_is_written_loses_nothing) {
+  Apply(kPlain);
+  constexpr std::size_t kAlerts = 3000;
+  std::vector<core::Alert> alerts;
+  for (std::size_t i = 0; i < kAlerts; ++i) {
+    alerts.push_back(Alert("a", {{"n", std::to_string(i)}}));
+    alerts.back().annotations.Set("summary", std::string(400, 's'));
+  }
+  BOOST_TEST(manager->Put(std::move(alerts)).has_value());
+  core::TaskGroup group(loop);
+  Copies copies;
+  group.Spawn("stop", manager->Stop());
+  group.Spawn("put", PutEachTurn(this, &copies));
+  loop.RunReady();
+  BOOST_TEST(std::filesystem::exists(folder.path / "alertmanager/alertmanager.1.checkpoint"));
+  BOOST_TEST(copies.puts > 5U);  // it was written in pieces, and the loop went on between them
+  const auto count = [&] { return manager->Alerts().size(); };
+  BOOST_TEST(count() == kAlerts + copies.puts);
+  Restart(1s);
+  loop.RunReady();
+  BOOST_TEST(count() == kAlerts + copies.puts);
+  BOOST_TEST(!copies.puts_by_then.empty());
+  for (std::size_t i = 0; i < copies.puts_by_then.size(); ++i) {
+    Kill();
+    std::filesystem::remove_all(folder.path / "alertmanager");
+    std::filesystem::rename(folder.path / ("copy" + std::to_string(i)), folder.path / "alertmanager");
+    Apply(kPlain);
+    loop.RunReady();
+    BOOST_TEST(count() == kAlerts + copies.puts_by_then[i]);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_stop_lets_a_delivery_under_way_end) {
   Apply(kPlain);
   teller.takes["team/webhook[0]"] = 5s;

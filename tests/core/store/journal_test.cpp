@@ -76,10 +76,18 @@ struct Fixture {
     BOOST_REQUIRE(journal.has_value());
     return records;
   }
-  static Result<void> Checkpoint(Journal& journal, const Records& state) {
-    return journal.Checkpoint([&](const auto& write) {
-      for (const std::string& record : state) write(record);
-    });
+  // Writes `state` as a checkpoint, and between its first and its last step appends `meanwhile`.
+  static Result<void> Checkpoint(Journal& journal, const Records& state, std::string_view meanwhile = {}) {
+    auto writer = journal.BeginCheckpoint();
+    if (!writer) return Fail(writer.error());
+    Result<void> appended;
+    if (!meanwhile.empty()) appended = journal.Append(meanwhile);
+    Result<void> written;
+    for (const std::string& record : state)
+      if (written) written = (*writer)->Write(std::span(&record, 1));
+    if (written) written = (*writer)->Finish();
+    journal.EndCheckpoint(**writer);
+    return written ? appended : written;
   }
   std::size_t Files() const {  // without what was set aside
     std::size_t files = 0;
@@ -168,7 +176,7 @@ BOOST_AUTO_TEST_CASE(a_run_of_zeros_is_no_record) {
 }
 
 // A kill between any two file operations of a checkpoint, and the appends around it: what was acknowledged is there.
-BOOST_DATA_TEST_CASE(a_kill_at_any_operation_loses_nothing, boost::unit_test::data::xrange(25), operations) {
+BOOST_DATA_TEST_CASE(a_kill_at_any_operation_loses_nothing, boost::unit_test::data::xrange(30), operations) {
   Records records;
   {
     auto journal = Open(records);
@@ -182,7 +190,16 @@ BOOST_DATA_TEST_CASE(a_kill_at_any_operation_loses_nothing, boost::unit_test::da
     if (journal) {
       BOOST_TEST(records == acknowledged, boost::test_tools::per_element());
       if (journal->Append("c")) acknowledged.emplace_back("c");
-      if (Checkpoint(*journal, acknowledged) && journal->Append("d")) acknowledged.emplace_back("d");
+      if (auto writer = journal->BeginCheckpoint(); writer) {
+        const Records state = acknowledged;
+        if (journal->Append("d")) acknowledged.emplace_back("d");
+        (void)(*writer)->Write(std::span(state).first(1));
+        if (journal->Append("e")) acknowledged.emplace_back("e");
+        (void)(*writer)->Write(std::span(state).subspan(1));
+        (void)(*writer)->Finish();
+        journal->EndCheckpoint(**writer);
+      }
+      if (journal->Append("f")) acknowledged.emplace_back("f");
     }
   }
   const Records after = Replay();
@@ -213,7 +230,43 @@ BOOST_AUTO_TEST_CASE(a_full_disk_refuses_and_leaves_no_half_record) {
     BOOST_TEST(journal->Append("after").has_value());
   }
   BOOST_TEST(Replay() == (Records{"kept", "after"}), boost::test_tools::per_element());
-  BOOST_TEST(Files() == 1U);
+  BOOST_TEST(Files() == 2U);  // the journal, and the next one that the checkpoint had begun; no half checkpoint
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_that_failed_is_tried_again_when_the_log_has_doubled) {
+  Records records;
+  FullDisk disk;
+  auto journal = Open(records, disk);
+  const auto grow = [&] { BOOST_TEST(journal->Append(std::string(700'000, 'x')).has_value()); };
+  grow();
+  grow();
+  BOOST_TEST(journal->WantsCheckpoint());
+  disk.full = true;
+  BOOST_TEST(!Checkpoint(*journal, {"state"}).has_value());
+  disk.full = false;
+  grow();
+  BOOST_TEST(!journal->WantsCheckpoint());
+  grow();
+  grow();
+  BOOST_TEST(journal->WantsCheckpoint());
+  BOOST_TEST(Checkpoint(*journal, {"state"}, "meanwhile").has_value());
+  BOOST_TEST(!journal->WantsCheckpoint());
+  BOOST_TEST(Replay() == (Records{"state", "meanwhile"}), boost::test_tools::per_element());
+  BOOST_TEST(Files() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_that_is_given_up_leaves_nothing) {
+  Records records;
+  auto journal = Open(records);
+  BOOST_TEST(journal->Append("one").has_value());
+  {
+    auto writer = journal->BeginCheckpoint();
+    BOOST_TEST((*writer)->Write(records).has_value());
+    BOOST_TEST(journal->Append("two").has_value());
+    BOOST_TEST(Files() == 3U);
+  }
+  BOOST_TEST(Files() == 2U);
+  BOOST_TEST(Replay() == (Records{"one", "two"}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_checkpoint_gives_what_it_can) {
