@@ -67,7 +67,7 @@ struct Fixture {
     }));
   }
 
-  testing::TempFolder folder;
+  test::TempFolder folder;
   core::JumpingClock clock;
   core::Logger logger{core::LogLevel::kError, core::LogFormat::kLogfmt};
   core::Loop loop{clock, logger, 1};

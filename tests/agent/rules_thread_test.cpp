@@ -28,7 +28,7 @@ BOOST_FIXTURE_TEST_CASE(work_runs_there_in_order, Fixture) {
 }
 
 BOOST_AUTO_TEST_CASE(work_that_throws_ends_the_process) {
-  const auto ending = testing::RunToItsEnd([] {
+  const auto ending = test::RunToItsEnd([] {
     Fixture fixture;
     fixture.thread.Post([] { throw std::runtime_error("thrown by a test"); });
     fixture.thread.Stop();

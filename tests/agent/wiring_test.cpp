@@ -18,7 +18,7 @@ core::Task<void> Start(Agent& agent, Results& results) { results.push_back(co_aw
 core::Task<void> Stop(Agent& agent) { co_await agent.Stop(); }
 
 struct Fixture {
-  testing::TempFolder folder;
+  test::TempFolder folder;
   core::JumpingClock clock;
   Agent agent{{.config_file = folder / "pipewarden.yml",
                .storage_path = folder / "data",

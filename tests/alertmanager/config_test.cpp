@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "alertmanager/route.h"
-#include "tests/support/http_server.h"
+#include "tests/support/temp_folder.h"
 
 namespace pipewarden::alertmanager {
 namespace {
@@ -226,7 +226,7 @@ BOOST_AUTO_TEST_CASE(a_broken_template_of_a_field_is_told) {
 }
 
 BOOST_AUTO_TEST_CASE(template_files_are_read_and_belong_to_the_identity) {
-  const test::TempDir folder;
+  const test::TempFolder folder;
   folder.Write("am.yml", "route: {receiver: d}\nreceivers: [{name: d}]\ntemplates: ['*.tmpl']\n");
   folder.Write("a.tmpl", "{{ define \"slack.default.title\" }}mine{{ end }}");
   const auto first = ReadAlertmanagerConfig(folder.path() + "/am.yml");

@@ -8,7 +8,7 @@ namespace pipewarden::core {
 namespace {
 
 struct Fixture {
-  testing::TempFolder folder;
+  test::TempFolder folder;
   std::string Write(const std::string& text) const {
     folder.Write("file", text);
     return folder / "file";

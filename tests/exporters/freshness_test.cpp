@@ -10,7 +10,7 @@
 #include <set>
 #include <stdexcept>
 
-#include "tests/support/http_server.h"
+#include "tests/support/temp_folder.h"
 
 namespace pipewarden::exporters {
 namespace {
@@ -48,7 +48,7 @@ struct Fixture {
   core::Loop loop{clock, core::Logger(core::LogLevel::kError, core::LogFormat::kLogfmt), 1};
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
   FreshnessRunner runner{loop, core::Logger(core::LogLevel::kError, core::LogFormat::kLogfmt), registry};
-  test::TempDir dir;
+  test::TempFolder dir;
 
   ~Fixture() {
     core::TaskGroup group(loop);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "tests/exporters/probe_fixture.h"
+#include "tests/support/temp_folder.h"
 
 namespace pipewarden::exporters {
 namespace {
@@ -38,7 +39,7 @@ HostConfig ReadText(const std::string& yaml, std::vector<std::string>* lines = n
 
 struct Fixture {
   core::JumpingClock clock;
-  test::TempDir dir;
+  test::TempFolder dir;
   std::string proc = dir.path() + "/proc";
 
   Fixture() {

@@ -9,6 +9,7 @@
 
 #include "core/model/sample.h"
 #include "tests/exporters/probe_fixture.h"
+#include "tests/support/temp_folder.h"
 
 namespace pipewarden::exporters {
 namespace {
@@ -364,7 +365,7 @@ BOOST_AUTO_TEST_CASE(every_mistake_is_told_in_one_go) {
 }
 
 BOOST_AUTO_TEST_CASE(a_secret_file_with_new_content_is_a_change) {
-  const test::TempDir dir;
+  const test::TempFolder dir;
   const std::string file = dir.Write("password", "one\n");
   const std::string yaml = "[{name: a, kind: postgres, password_file: " + file + "}]";
   const std::string before = ReadProbeText(yaml)[0].identity;

@@ -118,7 +118,7 @@ double Counter(prometheus::Registry& registry, const std::string& name) {
 }
 
 BOOST_AUTO_TEST_CASE(a_probe_that_fails_raises_an_alert_that_resolves) {
-  testing::TempFolder dir;
+  test::TempFolder dir;
   Node node(dir.path());
   node.Apply(kDown);
   node.gauges.values = {{"hdfs", 1}, {"pg", 1}};
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(a_probe_that_fails_raises_an_alert_that_resolves) {
 }
 
 BOOST_AUTO_TEST_CASE(alerts_series_follow_the_state) {
-  testing::TempFolder dir;
+  test::TempFolder dir;
   Node node(dir.path());
   node.Apply(kDown);
   node.Tick(2);  // nothing is written before what was is restored
@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(alerts_series_follow_the_state) {
 }
 
 BOOST_AUTO_TEST_CASE(a_reload_keeps_alerts_and_ends_series_of_rules_that_are_gone) {
-  testing::TempFolder dir;
+  test::TempFolder dir;
   Node node(dir.path());
   node.Apply(kDown);
   node.gauges.values = {{"pg", 0}};
@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(a_reload_keeps_alerts_and_ends_series_of_rules_that_are_gon
 }
 
 BOOST_AUTO_TEST_CASE(a_restart_goes_on_with_a_firing_alert) {
-  testing::TempFolder dir;
+  test::TempFolder dir;
   constexpr const char* kSlow =
       "groups:\n  - name: g\n    rules:\n      - {alert: Down, expr: probe_up == 0, for: 20m}\n";
   core::TimestampMs now = 0;
@@ -220,7 +220,7 @@ BOOST_AUTO_TEST_CASE(a_restart_goes_on_with_a_firing_alert) {
 }
 
 BOOST_AUTO_TEST_CASE(groups_have_intervals_of_their_own_and_count_what_they_miss) {
-  testing::TempFolder dir;
+  test::TempFolder dir;
   Node node(dir.path());
   node.Apply(R"(groups:
   - name: slow
@@ -243,7 +243,7 @@ BOOST_AUTO_TEST_CASE(groups_have_intervals_of_their_own_and_count_what_they_miss
 }
 
 BOOST_AUTO_TEST_CASE(a_rule_that_fails_says_so_and_the_others_go_on) {
-  testing::TempFolder dir;
+  test::TempFolder dir;
   Node node(dir.path());
   node.Apply(R"(groups:
   - name: g
@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(a_rule_that_fails_says_so_and_the_others_go_on) {
 }
 
 BOOST_AUTO_TEST_CASE(after_a_backward_step_of_the_clock_groups_are_judged_and_for_passes) {
-  testing::TempFolder dir;
+  test::TempFolder dir;
   Node node(dir.path());
   node.Apply(kDown);
   node.gauges.values = {{"pg", 0}};

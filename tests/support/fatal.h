@@ -7,7 +7,7 @@
 
 #include <string>
 
-namespace pipewarden::testing {
+namespace pipewarden::test {
 
 struct Ending {
   int exit_code = -1;  // -1 where a signal ended it
@@ -35,4 +35,4 @@ Ending RunToItsEnd(F f) {
   return ending;
 }
 
-}  // namespace pipewarden::testing
+}  // namespace pipewarden::test

@@ -1,19 +1,15 @@
 #include "tests/support/http_peer.h"
 
 #include <arpa/inet.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cctype>
-#include <cstdio>
 #include <cstring>
 
-namespace pipewarden::testing {
+namespace pipewarden::test {
 
 struct HttpPeer::Tls {
   std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
@@ -119,24 +115,4 @@ HttpReply HttpPeer::Receive() {
 
 int PortOfUrl(const std::string& url) { return std::atoi(url.c_str() + url.rfind(':') + 1); }
 
-void WriteTestCertificate(const std::string& folder, const std::string& common_name) {
-  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
-  const std::unique_ptr<X509, decltype(&X509_free)> certificate(X509_new(), X509_free);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 86400);
-  X509_set_pubkey(certificate.get(), key.get());
-  X509_NAME* name = X509_get_subject_name(certificate.get());
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(common_name.c_str()), -1,
-                             -1, 0);
-  X509_set_issuer_name(certificate.get(), name);
-  X509_sign(certificate.get(), key.get(), EVP_sha256());
-  std::FILE* file = std::fopen((folder + "/cert.pem").c_str(), "w");
-  PEM_write_X509(file, certificate.get());
-  std::fclose(file);
-  file = std::fopen((folder + "/key.pem").c_str(), "w");
-  PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  std::fclose(file);
-}
-
-}  // namespace pipewarden::testing
+}  // namespace pipewarden::test

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace pipewarden::testing {
+namespace pipewarden::test {
 
 struct HttpReply {
   int status = 0;
@@ -33,7 +33,4 @@ class HttpPeer {
 
 int PortOfUrl(const std::string& url);  // "http://127.0.0.1:4711" -> 4711
 
-// A self-signed certificate for localhost with its key; PEM files in `folder`: cert.pem, key.pem.
-void WriteTestCertificate(const std::string& folder, const std::string& common_name = "localhost");
-
-}  // namespace pipewarden::testing
+}  // namespace pipewarden::test

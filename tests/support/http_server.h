@@ -18,31 +18,9 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/test_certificate.h"
+
 namespace pipewarden::test {
-
-// A folder that goes with its owner.
-class TempDir {
- public:
-  TempDir();
-  ~TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::string& path() const { return path_; }
-  // Writes a file there and gives its path.
-  std::string Write(const std::string& name, std::string_view content, int mode = 0644) const;
-
- private:
-  std::string path_;
-};
-
-// A self-made certificate for localhost and 127.0.0.1 with its key, as PEM files.
-struct TestCertificate {
-  explicit TestCertificate(std::chrono::seconds valid_for = std::chrono::hours(24), std::string name = "localhost");
-  TempDir folder;
-  std::string cert_file, key_file;
-  std::string name;
-  std::chrono::system_clock::time_point expiry;
-};
 
 class HttpServer {
  public:

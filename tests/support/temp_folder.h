@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -9,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace pipewarden::testing {
+namespace pipewarden::test {
 
 class TempFolder {
  public:
@@ -27,8 +28,13 @@ class TempFolder {
 
   const std::string& path() const { return path_; }
   std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
-  void Write(std::string_view name, std::string_view text) const {
-    std::ofstream(*this / name, std::ios::binary | std::ios::trunc) << text;
+  // Makes a file there, and the folders it misses, and gives its path.
+  std::string Write(std::string_view name, std::string_view text, mode_t mode = 0644) const {
+    std::string path = *this / name;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+    ::chmod(path.c_str(), mode);
+    return path;
   }
   void Append(std::string_view name, std::string_view text) const {
     std::ofstream(*this / name, std::ios::binary | std::ios::app) << text;
@@ -42,4 +48,10 @@ class TempFolder {
   std::string path_;
 };
 
-}  // namespace pipewarden::testing
+using TempDir = TempFolder;
+
+}  // namespace pipewarden::test
+
+namespace pipewarden {
+namespace testing = test;
+}

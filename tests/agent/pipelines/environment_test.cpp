@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(nothing_of_the_agents_own_environment_but_what_is_named) {
 }
 
 BOOST_AUTO_TEST_CASE(secrets_are_masked_and_read_when_needed) {
-  const testing::TempFolder folder;
+  const test::TempFolder folder;
   const std::string path = folder / "secret";
   folder.Write("secret", "from-file\n");
   const std::vector<SecretVariable> secrets = {{.name = "PW", .value = core::Secret("hunter2"), .file = ""},

@@ -28,7 +28,7 @@ constexpr const char* kEvil = "<script>alert('x')</script>";
 
 struct Fixture {
   core::JumpingClock clock;
-  testing::TempFolder folder;
+  test::TempFolder folder;
   std::shared_ptr<ServerContext> context = std::make_shared<ServerContext>();
   RunPipelineRequest asked;
 

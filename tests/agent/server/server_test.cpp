@@ -13,14 +13,15 @@
 #include "agent/server/faces.h"
 #include "tests/support/http_peer.h"
 #include "tests/support/temp_folder.h"
+#include "tests/support/test_certificate.h"
 
 namespace pipewarden::agent {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::HttpPeer;
-using testing::HttpReply;
-using testing::PortOfUrl;
+using test::HttpPeer;
+using test::HttpReply;
+using test::PortOfUrl;
 
 constexpr const char* kBcryptOfSecret = "$2b$04$d0qi3L5v0hlrDd0NTT4b2eKHT5NFyEBu.RZ2XezcKbxuIhh2xgVy2";
 
@@ -55,7 +56,7 @@ struct Fixture {
   core::SystemClock clock;
   core::Logger logger{core::LogLevel::kError, core::LogFormat::kLogfmt};
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
-  testing::TempFolder folder;
+  test::TempFolder folder;
   ServerOptions options{.listen_addresses = {"127.0.0.1:0"}, .threads = 32, .connections_per_peer = 8};
   std::unique_ptr<Server> server;
   int port = 0;
@@ -227,8 +228,9 @@ BOOST_AUTO_TEST_CASE(slow_connections_of_one_address_do_not_hold_others) {
 }
 
 BOOST_AUTO_TEST_CASE(tls_over_ipv6) {
-  testing::WriteTestCertificate(folder.path());
-  folder.Write("web.yml", "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n");
+  const test::TestCertificate certificate;
+  folder.Write("web.yml", "tls_server_config: {cert_file: " + certificate.cert_file +
+                              ", key_file: " + certificate.key_file + "}\n");
   options.web_config_file = folder / "web.yml";
   options.listen_addresses = {"[::1]:0", "127.0.0.1:0"};
   Start();

@@ -10,14 +10,14 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/support/http_server.h"
 #include "tests/support/run.h"
+#include "tests/support/temp_folder.h"
 
 namespace pipewarden::core {
 namespace {
 
 using namespace std::chrono_literals;
-using test::TempDir;
+using test::TempFolder;
 
 struct Fixture : test::RealLoop {
   Result<CommandOutput> Shell(std::string script, Duration timeout = 10s, std::size_t max_output = 65536) {
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(only_the_end_of_a_long_output_is_kept) {
 }
 
 BOOST_AUTO_TEST_CASE(a_timeout_ends_the_whole_group_and_shows_the_last_line) {
-  const TempDir dir;
+  const TempFolder dir;
   const auto result =
       Shell("sh -c 'trap \"\" TERM; echo $$ > " + dir.path() + "/pid; echo stuck here; sleep 100' & wait", 500ms);
   BOOST_REQUIRE(!result);
@@ -175,7 +175,7 @@ BOOST_DATA_TEST_CASE(what_cannot_start_says_why, boost::unit_test::data::make(kB
 }
 
 BOOST_AUTO_TEST_CASE(scripts_without_an_interpreter_line_run_by_sh) {
-  const TempDir dir;
+  const TempFolder dir;
   ProcessSpec spec;
   spec.argv = {dir.Write("check", "echo \"args: $1 $2\"; pwd\n", 0755), "a", "b c"};
   spec.cwd = "/";
@@ -239,7 +239,7 @@ BOOST_AUTO_TEST_CASE(a_child_dies_with_its_owner) {
 BOOST_AUTO_TEST_CASE(cancelling_a_command_kills_it) {
   JumpingClock jumping;
   Loop other(jumping, Logger(LogLevel::kError, LogFormat::kLogfmt), 1);
-  const TempDir dir;
+  const TempFolder dir;
   TaskGroup group(loop);
   ProcessSpec spec;
   spec.argv = {"/bin/sh", "-c", "echo $$ > " + dir.path() + "/pid; exec sleep 100"};

@@ -44,7 +44,7 @@ const FatalCase kFatal[] = {
 BOOST_AUTO_TEST_SUITE(exceptions)
 
 BOOST_DATA_TEST_CASE(what_nobody_catches_ends_the_process_and_says_where, boost::unit_test::data::make(kFatal), c) {
-  const auto ending = testing::RunToItsEnd([&] {
+  const auto ending = test::RunToItsEnd([&] {
     JumpingClock clock;
     Loop loop(clock, Logger(LogLevel::kError, LogFormat::kLogfmt), 1);
     TaskGroup group(loop);

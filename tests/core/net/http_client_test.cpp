@@ -6,6 +6,8 @@
 
 #include "tests/support/http_server.h"
 #include "tests/support/run.h"
+#include "tests/support/temp_folder.h"
+#include "tests/support/test_certificate.h"
 
 namespace pipewarden::core {
 namespace {
@@ -347,7 +349,7 @@ BOOST_AUTO_TEST_CASE(tls_may_expect_another_name_than_the_urls) {
 }
 
 BOOST_AUTO_TEST_CASE(a_unix_socket_is_reached) {
-  const test::TempDir dir;
+  const test::TempFolder dir;
   HttpServer server(&Hello, {.unix_socket = dir.path() + "/s"});
   HttpRequest request;
   request.url = "http://localhost/x";

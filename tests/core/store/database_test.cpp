@@ -18,7 +18,7 @@ constexpr std::span<const std::string_view> kV2{kMigrations, 2};
 constexpr std::span<const std::string_view> kBroken{kMigrations, 3};
 
 struct Fixture {
-  pipewarden::testing::TempFolder folder;
+  pipewarden::test::TempFolder folder;
   std::string path = folder / "test.db";
   Logger logger{
       LogLevel::kError, LogFormat::kLogfmt,

@@ -18,7 +18,7 @@ mode_t ModeOf(const std::string& path) {
 BOOST_AUTO_TEST_SUITE(file_operations)
 
 BOOST_AUTO_TEST_CASE(a_private_folder_is_for_its_user_alone) {
-  const pipewarden::testing::TempFolder folder;
+  const pipewarden::test::TempFolder folder;
   for (const char* path : {"plain", "of/parents", "slash/"}) {
     BOOST_TEST(MakePrivateFolder(folder / path).has_value());
     BOOST_TEST(ModeOf(folder / path) == 0700U);
@@ -28,7 +28,7 @@ BOOST_AUTO_TEST_CASE(a_private_folder_is_for_its_user_alone) {
 }
 
 BOOST_AUTO_TEST_CASE(a_folder_that_is_there_keeps_its_mode_and_a_file_is_none) {
-  const pipewarden::testing::TempFolder folder;
+  const pipewarden::test::TempFolder folder;
   BOOST_REQUIRE(::mkdir((folder / "shared").c_str(), 0750) == 0);
   BOOST_TEST(MakePrivateFolder(folder / "shared").has_value());
   BOOST_TEST(ModeOf(folder / "shared") == 0750U);

@@ -58,7 +58,7 @@ class FullDisk final : public FileOperations {
 };
 
 struct Fixture {
-  pipewarden::testing::TempFolder folder;
+  pipewarden::test::TempFolder folder;
   std::string said;
   Logger logger{
       LogLevel::kError, LogFormat::kLogfmt,

@@ -33,7 +33,7 @@ const Case kCases[] = {
 };
 
 BOOST_DATA_TEST_CASE(patterns_name_paths, boost::unit_test::data::make(kCases), c) {
-  const pipewarden::testing::TempFolder folder;
+  const pipewarden::test::TempFolder folder;
   std::filesystem::create_directories(folder / "sub/deep");
   std::filesystem::create_directories(folder / "sub/c.d");
   std::filesystem::create_directory_symlink(folder.path(), folder / "sub/deep/loop");
@@ -48,7 +48,7 @@ BOOST_DATA_TEST_CASE(patterns_name_paths, boost::unit_test::data::make(kCases), 
 }
 
 BOOST_AUTO_TEST_CASE(links_to_folders_end_no_walk) {
-  const pipewarden::testing::TempFolder folder;
+  const pipewarden::test::TempFolder folder;
   std::filesystem::create_directory(folder / "sub");
   std::filesystem::create_directory_symlink(folder.path(), folder / "sub/loop");
   folder.Write("sub/a.log", "");
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(links_to_folders_end_no_walk) {
 }
 
 BOOST_AUTO_TEST_CASE(a_change_is_seen_by_the_next_poll) {
-  const pipewarden::testing::TempFolder folder;
+  const pipewarden::test::TempFolder folder;
   DirectoryCache cache;
   for (int i = 0; i < 100; ++i) {
     folder.Write(std::to_string(i), "");

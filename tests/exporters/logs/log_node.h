@@ -26,7 +26,7 @@ inline Values ValuesOf(const LogWorker& worker) {
 }
 
 struct LogNode {
-  pipewarden::testing::TempFolder folder;
+  pipewarden::test::TempFolder folder;
   core::JumpingClock clock;
   std::string said;
   core::Logger logger{

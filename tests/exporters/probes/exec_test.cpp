@@ -1,6 +1,7 @@
 #include <boost/test/data/test_case.hpp>
 
 #include "tests/exporters/probe_fixture.h"
+#include "tests/support/temp_folder.h"
 
 namespace pipewarden::exporters {
 namespace {
@@ -39,7 +40,7 @@ BOOST_DATA_TEST_CASE(the_exit_code_decides_and_the_last_line_speaks, boost::unit
 }
 
 BOOST_AUTO_TEST_CASE(existing_scripts_run_unchanged) {
-  const test::TempDir dir;
+  const test::TempFolder dir;
   const std::string script =
       dir.Write("api.healthcheck.sh", "#!/bin/bash\nset -euo pipefail\ntest -e \"$0\" && exit 0\nexit 1\n", 0755);
   BOOST_TEST(Probe("exec", "command: " + script).success);

@@ -1,6 +1,7 @@
 #include <boost/test/data/test_case.hpp>
 
 #include "tests/exporters/probe_fixture.h"
+#include "tests/support/test_certificate.h"
 
 namespace pipewarden::exporters {
 namespace {

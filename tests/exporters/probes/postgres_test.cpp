@@ -7,6 +7,7 @@
 #include <boost/test/data/test_case.hpp>
 
 #include "tests/exporters/probe_fixture.h"
+#include "tests/support/temp_folder.h"
 
 namespace pipewarden::exporters {
 namespace {
@@ -129,7 +130,7 @@ BOOST_AUTO_TEST_CASE(nobody_there_is_no_response) {
   const ProbeResult result = Probe("postgres", "host: 127.0.0.1, port: " + std::to_string(port));
   BOOST_TEST(result.error.find("Connection refused") != std::string::npos, result.error);
   BOOST_TEST(*Value(result, "probe_postgres_status", "no_response") == 1);
-  const test::TempDir dir;
+  const test::TempFolder dir;
   const ProbeResult socket = Probe("postgres", "host: " + dir.path());
   BOOST_TEST(socket.error.starts_with(dir.path() + "/.s.PGSQL.5432: no response"), socket.error);
   BOOST_TEST(Probe("postgres", "host: no-such-host.invalid").error == "resolving no-such-host.invalid: unknown host");

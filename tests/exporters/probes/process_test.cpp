@@ -4,14 +4,15 @@
 
 #include "core/async/child_process.h"
 #include "tests/exporters/probe_fixture.h"
+#include "tests/support/temp_folder.h"
 
 namespace pipewarden::exporters {
 namespace {
 
-using test::TempDir;
+using test::TempFolder;
 
 struct ProcessFixture : ProbeFixture {
-  TempDir dir;
+  TempFolder dir;
   std::string proc = dir.path() + "/proc";
 
   ProcessFixture() { dir.Write("proc/stat", "cpu 1 2 3\nbtime 1600000000\n"); }

@@ -18,7 +18,7 @@ namespace pipewarden::rules {
 namespace {
 
 namespace fs = std::filesystem;
-using TempDir = testing::TempFolder;
+using test::TempFolder;
 
 constexpr core::TimestampMs kStart = 1'700'000'000'000;
 
@@ -124,7 +124,7 @@ void RandomTick(Storage& storage, Model& model, core::TimestampMs time, std::mt1
 }
 
 BOOST_AUTO_TEST_CASE(holds_what_a_naive_model_holds_over_restarts_kills_and_seals) {
-  TempDir dir;
+  TempFolder dir;
   Lines lines;
   Model model;
   std::mt19937_64 random(1);
@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(holds_what_a_naive_model_holds_over_restarts_kills_and_seal
 }
 
 BOOST_AUTO_TEST_CASE(a_log_torn_at_every_byte_loses_whole_batches_from_the_end_only) {
-  TempDir dir;
+  TempFolder dir;
   Lines lines;
   std::vector<Model> after;  // the model after each batch
   Model model;
@@ -207,7 +207,7 @@ BOOST_AUTO_TEST_CASE(a_log_torn_at_every_byte_loses_whole_batches_from_the_end_o
 }
 
 BOOST_AUTO_TEST_CASE(a_series_that_its_source_no_longer_shows_ends_with_a_marker) {
-  TempDir dir;
+  TempFolder dir;
   Lines lines;
   auto storage = OpenStorage(dir.path(), lines);
   FakeSource source("fake");
@@ -237,7 +237,7 @@ BOOST_AUTO_TEST_CASE(a_series_that_its_source_no_longer_shows_ends_with_a_marker
 }
 
 BOOST_AUTO_TEST_CASE(a_backward_step_of_the_clock_moves_samples_a_millisecond_apart) {
-  TempDir dir;
+  TempFolder dir;
   Lines lines;
   auto storage = OpenStorage(dir.path(), lines);
   BOOST_TEST(storage->TickTime(10'000) == 10'000);
@@ -258,7 +258,7 @@ BOOST_AUTO_TEST_CASE(a_backward_step_of_the_clock_moves_samples_a_millisecond_ap
 }
 
 BOOST_AUTO_TEST_CASE(the_series_limit_refuses_new_series_and_keeps_old_ones) {
-  TempDir dir;
+  TempFolder dir;
   Lines lines;
   auto storage = OpenStorage(dir.path(), lines, {.max_series = 3});
   FakeSource source("fake");
@@ -282,7 +282,7 @@ BOOST_AUTO_TEST_CASE(the_series_limit_refuses_new_series_and_keeps_old_ones) {
 }
 
 BOOST_AUTO_TEST_CASE(damaged_files_are_set_aside_by_name_and_the_rest_is_read) {
-  TempDir dir;
+  TempFolder dir;
   Lines lines;
   Model model;
   std::mt19937_64 random(4);
@@ -326,7 +326,7 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_set_aside_by_name_and_the_rest_is_read) {
 }
 
 BOOST_AUTO_TEST_CASE(retention_by_time_and_bytes_removes_old_segments_and_their_series) {
-  TempDir dir;
+  TempFolder dir;
   Lines lines;
   Model model;
   std::mt19937_64 random(5);
@@ -351,7 +351,7 @@ BOOST_AUTO_TEST_CASE(retention_by_time_and_bytes_removes_old_segments_and_their_
 }
 
 BOOST_AUTO_TEST_CASE(a_querier_shows_one_state_while_samples_come_in) {
-  TempDir dir;
+  TempFolder dir;
   Lines lines;
   auto storage = OpenStorage(dir.path(), lines);
   const RefSample sample{*storage->Resolve(SeriesLabels(0), "test"), 1};
@@ -367,7 +367,7 @@ BOOST_AUTO_TEST_CASE(a_querier_shows_one_state_while_samples_come_in) {
 }
 
 BOOST_AUTO_TEST_CASE(readers_see_whole_batches_while_the_writer_appends_and_seals) {
-  TempDir dir;
+  TempFolder dir;
   Lines lines;
   auto storage = OpenStorage(dir.path(), lines);
   std::atomic<bool> done{false};
@@ -410,7 +410,7 @@ BOOST_AUTO_TEST_CASE(readers_see_whole_batches_while_the_writer_appends_and_seal
 }
 
 BOOST_AUTO_TEST_CASE(a_series_costs_far_less_than_prometheus_three_kilobytes) {
-  TempDir dir;
+  TempFolder dir;
   Lines lines;
   auto storage = OpenStorage(dir.path(), lines);
   std::vector<RefSample> samples;
