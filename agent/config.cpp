@@ -101,16 +101,6 @@ struct File {
   Options options;
 };
 
-std::string Folder(const std::string& file) {
-  const std::filesystem::path parent = std::filesystem::path(file).parent_path();
-  return parent.empty() ? "." : parent.string();
-}
-
-std::string Resolve(const std::string& path, const std::string& file) {
-  if (std::filesystem::path(path).is_absolute()) return path;
-  return (std::filesystem::path(Folder(file)) / path).lexically_normal();
-}
-
 // The files a pattern names, sorted; a plain name is given as it is, so that its absence shows when it is read.
 std::vector<std::string> Expand(const std::string& pattern) {
   if (pattern.find_first_of("*?[") == std::string::npos) return {pattern};
@@ -161,7 +151,7 @@ class Loader {
         errors_.Add(file.options.Where("include"), "files include each other more than 10 deep");
         return;
       }
-      const auto included = Expand(Resolve(pattern, path));
+      const auto included = Expand(file.options.Where("include").Resolve(pattern));
       if (included.empty()) Warn(file.options.Where("include"), "no file matches '" + pattern + "'");
       for (const std::string& more : included) ReadFile(more, depth + 1);
     }
@@ -264,7 +254,7 @@ class Loader {
     std::set<std::string> read;
     for (const auto& file : files_) {
       for (const std::string& pattern : file->options.List("rule_files")) {
-        const auto paths = Expand(Resolve(pattern, file->path));
+        const auto paths = Expand(file->options.Where("rule_files").Resolve(pattern));
         if (paths.empty()) Warn(file->options.Where("rule_files"), "no rule file matches '" + pattern + "'");
         for (const std::string& path : paths) {
           if (!read.insert(path).second) continue;

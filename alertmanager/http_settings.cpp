@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "core/net/url.h"
+#include "core/text/url.h"
 #include "core/text/utf8.h"
 
 namespace pipewarden::alertmanager {
@@ -65,12 +65,6 @@ constexpr core::Option kHeaderOptions[] = {
     {.name = "secrets", .type = OptionType::kStringList, .help = "values that are never shown"},
     {.name = "files", .type = OptionType::kStringList, .help = "files that hold values"},
 };
-
-std::string FromFolderOf(const core::Location& where, const std::string& path) {
-  if (path.empty() || path[0] == '/') return path;
-  const std::size_t slash = where.file.rfind('/');
-  return slash == std::string::npos ? path : where.file.substr(0, slash + 1) + path;
-}
 
 void ReadHeaders(const YamlNode& node, HttpSettings& settings, core::ConfigErrors& errors) {
   if (!node.IsMap()) return errors.Add(node.where(), "'http_headers' must be a map of header names");
@@ -171,7 +165,7 @@ core::TlsOptions ReadTlsOptions(const YamlNode& node, core::ConfigErrors& errors
                                           "file and name it in '" +
                                           std::string(name) + "_file'");
     const YamlNode* file = node.IsMap() ? node.Find(std::string(name) + "_file") : nullptr;
-    return file == nullptr ? "" : FromFolderOf(node.where(), file->text());
+    return file == nullptr ? "" : node.where().Resolve(file->text());
   };
   tls.ca_file = path("ca");
   tls.cert_file = path("cert");

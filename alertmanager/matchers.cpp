@@ -6,6 +6,7 @@
 #include <optional>
 #include <tuple>
 
+#include "core/text/escape.h"
 #include "core/text/go_string.h"
 #include "core/text/utf8.h"
 
@@ -199,19 +200,6 @@ Result<Matcher> ParseClassicMatcher(std::string_view text) {
   return Matcher::Make(std::string(name), op->second, std::move(*value));
 }
 
-std::string EscapeOpenMetrics(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\n') {
-      out += "\\n";
-      continue;
-    }
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 bool AnyReserved(std::string_view text) {
   while (!text.empty()) {
     if (IsReserved(core::TakeUtf8(text))) return true;
@@ -286,7 +274,8 @@ std::string MatcherText(const Matcher& matcher) {
   }
   out = matcher.name();
   out += core::MatchOpText(matcher.op());
-  return out += "\"" + EscapeOpenMetrics(matcher.value()) + "\"";
+  core::AppendLabelValue(out, matcher.value());
+  return out;
 }
 
 std::string MatchersText(const Matchers& matchers) {

@@ -5,28 +5,6 @@
 
 namespace pipewarden::core {
 
-std::string_view ErrorCodeName(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kInvalid:
-      return "invalid";
-    case ErrorCode::kNotFound:
-      return "not_found";
-    case ErrorCode::kTimeout:
-      return "timeout";
-    case ErrorCode::kUnavailable:
-      return "unavailable";
-    case ErrorCode::kDenied:
-      return "denied";
-    case ErrorCode::kLimit:
-      return "limit";
-    case ErrorCode::kCorrupt:
-      return "corrupt";
-    case ErrorCode::kInternal:
-      return "internal";
-  }
-  return "internal";
-}
-
 Error Error::Within(std::string_view doing) const { return {code, std::string(doing) + ": " + message}; }
 
 Error SystemError(std::string_view doing, int number) {

@@ -21,9 +21,6 @@ enum class ErrorCode {
   kInternal,     // our own error, or the machine's (disk full, no descriptors)
 };
 
-// "kInvalid" -> "invalid", for logs and API answers.
-std::string_view ErrorCodeName(ErrorCode code);
-
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;  // what failed, where, why, and what to do next; never a secret

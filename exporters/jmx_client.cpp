@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/net/url.h"
+#include "core/text/url.h"
 #include "exporters/http_options.h"
 
 namespace pipewarden::exporters {

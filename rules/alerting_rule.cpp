@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "core/template/template.h"
+#include "core/text/url.h"
 #include "rules/promql/parser.h"
 #include "rules/promql/printer.h"
 

@@ -11,6 +11,7 @@
 #include "core/template/text_functions.h"
 #include "core/text/go_float.h"
 #include "core/text/go_string.h"
+#include "core/text/url.h"
 #include "core/time/duration.h"
 
 namespace pipewarden::rules {

@@ -7,7 +7,7 @@
 #include "agent/commands/client.h"
 #include "agent/commands/list.h"
 #include "agent/commands/text.h"
-#include "core/net/url.h"
+#include "core/text/url.h"
 
 namespace pipewarden::agent {
 namespace {

@@ -8,7 +8,7 @@
 #include "agent/commands/list.h"
 #include "agent/commands/text.h"
 #include "core/model/labels.h"
-#include "core/net/url.h"
+#include "core/text/url.h"
 
 namespace pipewarden::agent {
 namespace {

@@ -8,7 +8,7 @@
 #include "alertmanager/field_renderer.h"
 #include "alertmanager/http_settings.h"
 #include "alertmanager/receivers/list.h"
-#include "core/net/url.h"
+#include "core/text/url.h"
 
 namespace pipewarden::alertmanager {
 namespace {

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <optional>
 
 #include "core/read_file.h"
@@ -131,11 +130,6 @@ std::string UrlFault(std::string_view text) {
   return "";
 }
 
-std::string FromFolderOf(const Location& where, const std::string& path) {
-  if (path.empty() || path[0] == '/') return path;
-  return (std::filesystem::path(where.file).parent_path() / path).string();
-}
-
 [[noreturn]] void Misuse(std::string_view what, std::string_view name) {
   std::fprintf(stderr, "option table: %.*s '%.*s'\n", static_cast<int>(what.size()), what.data(),
                static_cast<int>(name.size()), name.data());
@@ -225,7 +219,7 @@ class OptionReader {
     OptionReader check(*node, {}, what_, own);
     if (option.type == OptionType::kNode || !check.Take(option, *node, value)) Misuse("bad default of", option.name);
     value.where = node_.where();
-    if (option.type == OptionType::kPath) value.text = FromFolderOf(node_.where(), std::string(option.default_text));
+    if (option.type == OptionType::kPath) value.text = node_.where().Resolve(std::string(option.default_text));
     options_.values_.emplace(option.name, std::move(value));
   }
 
@@ -314,7 +308,7 @@ class OptionReader {
       }
       case OptionType::kPath:
         if (value.text.empty()) return Bad(option, node, "is empty");
-        value.text = FromFolderOf(node.where(), value.text);
+        value.text = node.where().Resolve(value.text);
         return true;
       case OptionType::kTimeZone:
         if (TimeZone::Find(value.text)) return true;
@@ -363,7 +357,7 @@ class OptionReader {
       errors_.Add(node.where(), Quote(name) + " in " + what_ + " must be a path, not " + std::string(node.KindName()));
       return false;
     }
-    Result<std::string> text = ReadSecretFile(FromFolderOf(node.where(), node.text()));
+    Result<std::string> text = ReadSecretFile(node.where().Resolve(node.text()));
     if (!text) {
       errors_.Add(node.where(), Quote(name) + " in " + what_ + ": " + text.error().message +
                                     " (make the file, and readable for the agent's user)");

@@ -9,10 +9,10 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <sstream>
 
-#include "core/model/labels.h"
 #include "core/read_file.h"
 #include "core/text/escape.h"
 #include "core/text/utf8.h"
@@ -347,6 +347,11 @@ std::string Location::ToString() const {
   if (line > 0) out += ":" + std::to_string(line);
   if (line > 0 && column > 0) out += ":" + std::to_string(column);
   return out;
+}
+
+std::string Location::Resolve(const std::string& path) const {
+  if (path.empty() || path[0] == '/') return path;
+  return (std::filesystem::path(file).parent_path() / path).lexically_normal().string();
 }
 
 std::vector<std::string> ConfigErrors::Lines() const {

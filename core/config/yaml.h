@@ -24,6 +24,8 @@ struct Location {
   int line = 0;
   int column = 0;
   std::string ToString() const;  // file:line:column
+  // A path as it is written in that file: a relative one starts at the file's folder; in normal form.
+  std::string Resolve(const std::string& path) const;
   auto operator<=>(const Location&) const = default;
 };
 

@@ -3,24 +3,13 @@
 #include <algorithm>
 #include <functional>
 
+#include "core/text/escape.h"
+
 namespace pipewarden::core {
 namespace {
 
 bool IsNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool IsNameRest(char c) { return IsNameStart(c) || (c >= '0' && c <= '9'); }
-
-void AppendQuoted(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    if (c == '\n') {
-      out += "\\n";
-      continue;
-    }
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  out += '"';
-}
 
 }  // namespace
 
@@ -84,7 +73,7 @@ std::string Labels::ToString() const {
   out += '{';
   bool first = true;
   if (!metric.empty() && !plain) {
-    AppendQuoted(out, metric);
+    AppendLabelValue(out, metric);
     first = false;
   }
   for (const Label& label : labels_) {
@@ -94,9 +83,9 @@ std::string Labels::ToString() const {
     if (IsValidLabelName(label.name))
       out += label.name;
     else
-      AppendQuoted(out, label.name);
+      AppendLabelValue(out, label.name);
     out += '=';
-    AppendQuoted(out, label.value);
+    AppendLabelValue(out, label.value);
   }
   return out += '}';
 }

@@ -10,8 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/text/utf8.h"
-
 namespace pipewarden::core {
 
 inline constexpr std::string_view kMetricName = "__name__";

@@ -7,10 +7,51 @@
 #include "core/template/template.h"
 #include "core/text/escape.h"
 #include "core/text/go_string.h"
+#include "core/text/url.h"
 #include "core/text/utf8.h"
 
 namespace pipewarden::core {
 namespace {
+
+std::string JsEscape(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::string_view before = text;
+    const char32_t rune = TakeUtf8(text);
+    std::array<char, 16> code{};
+    switch (rune) {
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\'':
+        out += "\\'";
+        break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '<':
+        out += "\\u003C";
+        break;
+      case '>':
+        out += "\\u003E";
+        break;
+      case '&':
+        out += "\\u0026";
+        break;
+      case '=':
+        out += "\\u003D";
+        break;
+      default:
+        if (rune < 0x20 || GoQuoteRune(rune)[1] == '\\') {
+          std::snprintf(code.data(), code.size(), rune < 0x80 ? "\\u00%02X" : "\\u%04X", static_cast<unsigned>(rune));
+          out += code.data();
+        } else {
+          out += before.substr(0, before.size() - text.size());
+        }
+    }
+  }
+  return out;
+}
 
 using Args = std::span<const Value>;
 using Kind = Value::Kind;
@@ -222,64 +263,6 @@ Result<bool> ValueLess(const Value& a, const Value& b) {
     default:
       return Bad("invalid type for comparison");
   }
-}
-
-std::string JsEscape(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const std::string_view before = text;
-    const char32_t rune = TakeUtf8(text);
-    std::array<char, 16> code{};
-    switch (rune) {
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\'':
-        out += "\\'";
-        break;
-      case '"':
-        out += "\\\"";
-        break;
-      case '<':
-        out += "\\u003C";
-        break;
-      case '>':
-        out += "\\u003E";
-        break;
-      case '&':
-        out += "\\u0026";
-        break;
-      case '=':
-        out += "\\u003D";
-        break;
-      default:
-        if (rune < 0x20 || GoQuoteRune(rune)[1] == '\\') {
-          std::snprintf(code.data(), code.size(), rune < 0x80 ? "\\u00%02X" : "\\u%04X", static_cast<unsigned>(rune));
-          out += code.data();
-        } else {
-          out += before.substr(0, before.size() - text.size());
-        }
-    }
-  }
-  return out;
-}
-
-std::string UrlQueryEscape(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.' || c == '~') {
-      out += c;
-    } else if (c == ' ') {
-      out += '+';
-    } else {
-      out += '%';
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 15U];
-    }
-  }
-  return out;
 }
 
 }  // namespace pipewarden::core

@@ -62,9 +62,6 @@ class Template {
 // that they are known.
 const FunctionTable& BuiltinFunctions();
 
-// Escapers of the built-ins, of use to function tables too.
-std::string JsEscape(std::string_view text);
-std::string UrlQueryEscape(std::string_view text);
 // Go's equality and order of basic kinds, as eq and lt have it; errors as theirs.
 Result<bool> ValuesEqual(const Value& a, const Value& b);
 Result<bool> ValueLess(const Value& a, const Value& b);

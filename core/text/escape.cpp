@@ -94,4 +94,17 @@ std::string EscapeHtml(std::string_view text) {
   return out;
 }
 
+void AppendLabelValue(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+      continue;
+    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  out += '"';
+}
+
 }  // namespace pipewarden::core

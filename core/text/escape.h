@@ -1,4 +1,4 @@
-// Text made safe within JSON and within HTML. Pure functions.
+// Text made safe within JSON, HTML and label sets. Pure functions.
 #pragma once
 
 #include <string>
@@ -13,5 +13,8 @@ void AppendJsonString(std::string& out, std::string_view text);
 
 // & < > " ' and NUL as Go's html/template escapes them: safe as text and within a quoted attribute.
 std::string EscapeHtml(std::string_view text);
+
+// A label's value with its quotes, as Prometheus writes it: backslash, quote and newline escaped.
+void AppendLabelValue(std::string& out, std::string_view text);
 
 }  // namespace pipewarden::core

@@ -162,11 +162,6 @@ Result<CivilDate> ParseCivilDate(std::string_view text) {
   return CivilDate::Of(time->Civil());
 }
 
-std::string FormatCivilDate(const CivilDate& date) {
-  return FormatGoTime({.seconds = CivilSeconds({.year = date.year, .month = date.month, .day = date.day})},
-                      "2006-01-02");
-}
-
 bool WorkCalendar::IsWorkingDay(const CivilDate& date) const {
   return weekdays[static_cast<std::size_t>(date.weekday())] && !holidays.contains(date);
 }

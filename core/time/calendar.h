@@ -63,7 +63,6 @@ struct CivilDate {
 };
 
 Result<CivilDate> ParseCivilDate(std::string_view text);  // "2026-12-24", checked
-std::string FormatCivilDate(const CivilDate& date);
 
 // Which days count: days of the week less holidays. The default is every day.
 struct WorkCalendar {

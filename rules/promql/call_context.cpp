@@ -14,7 +14,6 @@ Annotations& CallContext::annotations() { return evaluator_.annotations(); }
 TimestampMs CallContext::query_start() const { return evaluator_.query().start; }
 TimestampMs CallContext::query_end() const { return evaluator_.query().end; }
 TimestampMs CallContext::query_step() const { return evaluator_.query().step; }
-bool CallContext::is_range_query() const { return evaluator_.query().is_range(); }
 
 core::Result<VectorValue> CallContext::EvalVector(std::size_t index) {
   return evaluator_.EvalVector(*call_.args[index], steps_);

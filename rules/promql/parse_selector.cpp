@@ -70,6 +70,21 @@ std::string GoRegexError(std::string_view message) {
   return "error parsing regexp: " + std::string(what) + ": `" + std::string(where) + "`";
 }
 
+// A number takes the sign itself, anything else becomes an expression over it.
+DurationPtr Signed(const LexItem& sign, DurationPtr operand) {
+  if (operand == nullptr) return nullptr;
+  if (operand->op == DurationExpr::Op::kNumber && !operand->in_parens) {
+    if (sign.op == BinaryOp::kSub) operand->seconds = -operand->seconds;
+    operand->pos.start = sign.pos;
+    return operand;
+  }
+  auto unary = std::make_unique<DurationExpr>();
+  unary->op = sign.op == BinaryOp::kSub ? DurationExpr::Op::kNegate : DurationExpr::Op::kPlus;
+  unary->pos = {sign.pos, operand->pos.end};
+  unary->lhs = std::move(operand);
+  return unary;
+}
+
 }  // namespace
 
 std::unique_ptr<VectorSelector> Parser::ParseSelector(const LexItem* name) {
@@ -341,18 +356,7 @@ DurationPtr Parser::ParseDuration(int min_precedence) {
 DurationPtr Parser::ParseDurationUnary() {
   if (!IsOp(BinaryOp::kAdd) && !IsOp(BinaryOp::kSub)) return ParseDurationPrimary();
   const LexItem sign = Take();
-  DurationPtr operand = ParseDuration(DurationPrecedence(BinaryOp::kPow));
-  if (operand == nullptr) return nullptr;
-  if (operand->op == DurationExpr::Op::kNumber && !operand->in_parens) {
-    if (sign.op == BinaryOp::kSub) operand->seconds = -operand->seconds;
-    operand->pos.start = sign.pos;
-    return operand;
-  }
-  auto unary = std::make_unique<DurationExpr>();
-  unary->op = sign.op == BinaryOp::kSub ? DurationExpr::Op::kNegate : DurationExpr::Op::kPlus;
-  unary->pos = {sign.pos, operand->pos.end};
-  unary->lhs = std::move(operand);
-  return unary;
+  return Signed(sign, ParseDuration(DurationPrecedence(BinaryOp::kPow)));
 }
 
 DurationPtr Parser::ParseDurationPrimary() {
@@ -408,18 +412,7 @@ DurationPtr Parser::ParseDurationMinMax() {
 DurationPtr Parser::ParseDurationOfOffset() {
   if (!IsOp(BinaryOp::kAdd) && !IsOp(BinaryOp::kSub)) return ParseDurationPrimary();
   const LexItem sign = Take();
-  DurationPtr operand = ParseDurationOfOffset();
-  if (operand == nullptr) return nullptr;
-  if (operand->op == DurationExpr::Op::kNumber && !operand->in_parens) {
-    if (sign.op == BinaryOp::kSub) operand->seconds = -operand->seconds;
-    operand->pos.start = sign.pos;
-    return operand;
-  }
-  auto unary = std::make_unique<DurationExpr>();
-  unary->op = sign.op == BinaryOp::kSub ? DurationExpr::Op::kNegate : DurationExpr::Op::kPlus;
-  unary->pos = {sign.pos, operand->pos.end};
-  unary->lhs = std::move(operand);
-  return unary;
+  return Signed(sign, ParseDurationOfOffset());
 }
 
 }  // namespace pipewarden::rules::promql

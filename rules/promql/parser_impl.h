@@ -50,7 +50,6 @@ class Parser {
   ExprPtr ParseBracket(ExprPtr expr);
   ExprPtr ParseOffset(ExprPtr expr);
   ExprPtr ParseAt(ExprPtr expr);
-  bool ParseAtValue(TimeShift& shift);
   TimeShift* ShiftOf(Expr& expr);
   bool ToSelectorDuration(DurationPtr parsed, bool positive, SelectorDuration& out);
   DurationPtr ParseDuration(int min_precedence);

@@ -31,7 +31,6 @@ class CallContext {
   TimestampMs query_start() const;
   TimestampMs query_end() const;
   TimestampMs query_step() const;
-  bool is_range_query() const;
 
   core::Result<VectorValue> EvalVector(std::size_t index);
   core::Result<std::vector<double>> EvalScalar(std::size_t index);

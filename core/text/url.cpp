@@ -1,4 +1,6 @@
-#include "core/net/url.h"
+#include "core/text/url.h"
+
+#include <algorithm>
 
 namespace pipewarden::core {
 
@@ -16,6 +18,12 @@ std::string UrlEscape(std::string_view text, std::string_view also) {
       out += kHex[byte & 15U];
     }
   }
+  return out;
+}
+
+std::string UrlQueryEscape(std::string_view text) {
+  std::string out = UrlEscape(text, " ");
+  std::ranges::replace(out, ' ', '+');
   return out;
 }
 
