@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/result.h"
 #include "rules/promql/ast.h"
 
 namespace pipewarden::rules::promql {
@@ -62,11 +61,5 @@ struct LexItem {
 
 // The last item is kEof or kError. The items refer to `query`.
 std::vector<LexItem> Lex(std::string_view query);
-
-// The content of a quoted string, quotes included in `text`, escapes as Go's strconv.Unquote.
-core::Result<std::string> Unquote(std::string_view text);
-
-// 12, 1_000, 0x1F, 0b1, 1e3, Inf, NaN; "out of range" where a double cannot hold it.
-core::Result<double> ParseNumber(std::string_view text);
 
 }  // namespace pipewarden::rules::promql

@@ -7,6 +7,7 @@
 #include "core/text/utf8.h"
 #include "core/time/duration.h"
 #include "rules/promql/functions/function.h"
+#include "rules/promql/literal.h"
 #include "rules/promql/parser_impl.h"
 #include "rules/promql/text.h"
 

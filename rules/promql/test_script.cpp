@@ -8,7 +8,7 @@
 #include "core/text/go_float.h"
 #include "core/text/go_string.h"
 #include "core/time/duration.h"
-#include "rules/promql/lexer.h"
+#include "rules/promql/literal.h"
 #include "rules/promql/parser.h"
 #include "rules/promql/text.h"
 

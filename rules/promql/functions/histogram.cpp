@@ -14,7 +14,7 @@
 #include "rules/promql/functions/call_context.h"
 #include "rules/promql/functions/function_list.h"
 #include "rules/promql/grouping.h"
-#include "rules/promql/lexer.h"
+#include "rules/promql/literal.h"
 
 namespace pipewarden::rules::promql {
 namespace {
