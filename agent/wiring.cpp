@@ -210,7 +210,8 @@ core::Result<void> Agent::Parts::Serve() {
                                 .storage_path = storage_path,
                                 .storage_is_locked = true,
                                 .web_config_file = options.web_config_file,
-                                .hosts = {HostName()}},
+                                .hosts = {HostName()},
+                                .ready = [this] { return ready.load(); }},
                                AllRoutes(context), clock, logger.With({{"part", "web"}}), registry);
   if (!started) return core::Fail(started.error());
   server = std::move(*started);
@@ -282,8 +283,6 @@ core::Task<core::Result<void>> Agent::Parts::Start() {
   if (!result) co_return result;
   result = Open(*config);
   if (!result) co_return result;
-  result = co_await pipelines->Open();
-  if (!result) co_return result;
   sources = {std::make_shared<exporters::RegistrySource>("agent", registry),
              probes,
              logs,
@@ -296,8 +295,10 @@ core::Task<core::Result<void>> Agent::Parts::Start() {
   probes->OnVerdict([this](const exporters::ProbeVerdict& verdict) {
     if (config->global.event_driven && !verdict.first) event_judge->Note(verdict.samples);
   });
-  result = Apply(*config);
-  if (result) result = Serve();
+  // An address that is taken is found before any run of the agent before us goes on.
+  result = Serve();
+  if (result) result = co_await pipelines->Open();
+  if (result) result = Apply(*config);
   if (!result) co_return result;
   TellReload(true);
   tasks.Spawn("ticks", Ticks());
@@ -330,14 +331,19 @@ core::Task<core::Result<void>> Agent::Parts::Reload() {
 core::Task<core::Result<void>> Agent::Parts::ReadAndApply() {
   core::Result<void> result;
   auto loaded = co_await Load(loop, options.config_file);
-  if (loaded) {
-    // The file of users and certificates belongs to the configuration: both are taken, or neither.
-    result = co_await loop.Blocking([this] { return server->ReloadWebConfig(); });
-  } else {
+  if (!loaded) {
     result = core::Fail(loaded.error());
+    co_return result;
   }
-  if (result) result = Apply(**loaded);
+  // The file of users and certificates belongs to the configuration: both are taken, or neither.
+  const auto take_web_config = co_await loop.Blocking([this] { return server->ReadWebConfig(); });
+  if (!take_web_config) {
+    result = core::Fail(take_web_config.error());
+    co_return result;
+  }
+  result = Apply(**loaded);
   if (!result) co_return result;
+  (*take_web_config)();
   config = std::move(*loaded);
   for (const std::string& warning : config->warnings) logger.Warn("configuration", {{"warning", warning}});
   logger.Info("configuration reloaded");

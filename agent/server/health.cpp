@@ -9,11 +9,13 @@ Routes HealthRoutes(std::shared_ptr<const ServerContext> context) {
        .path = "/-/healthy",
        .role = Role::kRead,
        .open = true,
+       .always = true,
        .handle = [](const HttpRequest&) { return TextResponse("Pipewarden is healthy.\n"); }},
       {.methods = "GET",
        .path = "/-/ready",
        .role = Role::kRead,
        .open = true,
+       .always = true,
        .handle =
            [context](const HttpRequest&) {
              if (!context->ready || context->ready()) return TextResponse("Pipewarden is ready.\n");

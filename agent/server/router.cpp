@@ -263,6 +263,8 @@ Router::Choice Router::Choose(HttpRequest& request, core::MonoTime now) const {
     return choice;
   }
   choice.refusal = CheckAccess(request, *choice.route);
+  if (!choice.refusal && !choice.route->always && options_.ready && !options_.ready())
+    choice.refusal = ErrorResponse(choice.route->envelope, 503, "the agent is starting or ending: try again");
   return choice;
 }
 

@@ -43,6 +43,7 @@ struct Route {
   bool mutates = false;     // changes something: Origin is checked, and without users it is not for everyone
   bool compatible = false;  // of another product's API: a loopback address is enough where its original is open
   bool open = false;        // health and metrics: any Host on an address that is not loopback (scrapers use names)
+  bool always = false;      // answers before the agent is ready, and while it ends
   std::size_t max_body_bytes = 0;
   core::Duration deadline = std::chrono::seconds(10);
   Envelope envelope = Envelope::kPlain;
@@ -64,6 +65,8 @@ struct RouterOptions {
   std::vector<std::string>
       hosts{};  // names (without port) that a Host header may carry; addresses and localhost always may
   Authenticator authenticate{};  // empty: no users
+  // Whether the parts that handlers ask are there: 503 until then, but for routes that say `always`. Empty: they are.
+  std::function<bool()> ready{};
 };
 
 class Router {

@@ -319,8 +319,9 @@ struct Server::State {
     return options.web_config_file.empty() ? WebConfig{} : LoadWebConfig(options.web_config_file);
   }
 
-  Result<void> MakeRules(WebConfig config) {
+  Result<std::shared_ptr<const Rules>> MakeRules(WebConfig config) const {
     RouterOptions router_options;
+    router_options.ready = options.ready;
     router_options.hosts = OwnNames();
     for (const auto& names : {options.hosts, config.allowed_hosts}) {
       for (const std::string& name : names) router_options.hosts.push_back(HostName(name));
@@ -340,10 +341,12 @@ struct Server::State {
     }
     auto router = Router::Make(routes, std::move(router_options));
     if (!router) return std::unexpected(router.error());
-    auto made = std::make_shared<const Rules>(std::move(*router), std::move(*health_router), std::move(config.headers));
+    return std::make_shared<const Rules>(std::move(*router), std::move(*health_router), std::move(config.headers));
+  }
+
+  void Take(std::shared_ptr<const Rules> made) {
     const core::MutexLock guard(mutex);
     rules = std::move(made);
-    return {};
   }
 
   Result<Listener*> Listen(Kind kind, const std::string& ports, int threads) {
@@ -430,7 +433,9 @@ Result<std::unique_ptr<Server>> Server::Start(ServerOptions options, std::vector
     if (!tls) return std::unexpected(tls.error().Within(state->options.web_config_file));
     state->tls = std::move(*tls);
   }
-  if (auto made = state->MakeRules(std::move(*config)); !made) return std::unexpected(made.error());
+  auto rules = state->MakeRules(std::move(*config));
+  if (!rules) return std::unexpected(rules.error());
+  state->Take(std::move(*rules));
   mg_init_library(state->tls ? MG_FEATURES_TLS : MG_FEATURES_DEFAULT);
   std::unique_ptr<Server> server(new Server(std::move(state)));
   for (const auto step : {&State::ListenOnSocket, &State::ListenOnAddresses, &State::ListenForHealth}) {
@@ -452,10 +457,12 @@ void Server::Stop() {
   mg_exit_library();
 }
 
-Result<void> Server::ReloadWebConfig() {
+Result<std::function<void()>> Server::ReadWebConfig() const {
   auto config = state_->ReadConfig();
   if (!config) return std::unexpected(config.error());
-  return state_->MakeRules(std::move(*config));
+  auto rules = state_->MakeRules(std::move(*config));
+  if (!rules) return std::unexpected(rules.error());
+  return [state = state_.get(), made = std::move(*rules)] { state->Take(made); };
 }
 
 const std::vector<std::string>& Server::urls() const { return state_->urls; }

@@ -7,6 +7,7 @@
 // Start and Stop belong to one thread (the main one); everything else is safe from any thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct ServerOptions {
   bool storage_is_locked = false;       // by the caller, with StorageLock; else the server locks it
   std::string web_config_file{};        // "" is none
   std::vector<std::string> hosts{};     // names for Host headers beside those of the web configuration
+  std::function<bool()> ready{};        // until then 503 but for the health routes; empty: always. Any thread.
   int threads = 64;
   int connections_per_peer = 24;
   core::Duration request_timeout = std::chrono::seconds(5);  // for a request's head, and for each read and write
@@ -45,10 +47,10 @@ class Server {
 
   // Ends all connections and threads; handlers that run are waited for. The socket file goes.
   void Stop();
-  // Reads --web.config.file again. What is wrong changes nothing. Whether TLS is spoken at all and its versions,
-  // ciphers and client verification stay until a restart; users, roles, headers and hosts follow at once, certificates
-  // by themselves.
-  core::Result<void> ReloadWebConfig();
+  // Reads --web.config.file again and changes nothing yet: calling what it gives takes it. Whether TLS is spoken at all
+  // and its versions, ciphers and client verification stay until a restart; users, roles, headers and hosts follow at
+  // once, certificates by themselves.
+  core::Result<std::function<void()>> ReadWebConfig() const;
 
   // Where it answers, with real ports: "http://127.0.0.1:9595".
   const std::vector<std::string>& urls() const;

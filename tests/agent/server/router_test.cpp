@@ -107,6 +107,26 @@ BOOST_DATA_TEST_CASE(who_may_do_what, kCases, c) {
   BOOST_TEST((choice.refusal ? choice.refusal->status : 0) == c.status);
 }
 
+BOOST_AUTO_TEST_CASE(before_it_is_ready_only_health_answers) {
+  bool ready = false;
+  const auto answer = [](const HttpRequest&) { return TextResponse("here\n"); };
+  const auto made = Router::Make(
+      {{.methods = "GET", .path = "/-/healthy", .role = Role::kRead, .always = true, .handle = answer},
+       {.methods = "GET", .path = "/api", .role = Role::kRead, .envelope = Envelope::kPrometheus, .handle = answer}},
+      {.ready = [&] { return ready; }});
+  BOOST_REQUIRE(made.has_value());
+  const auto status = [&](const char* path) {
+    HttpRequest request{.method = "GET", .path = path, .headers = {{"Host", "localhost"}}};
+    const auto choice = made->Choose(request, core::MonoTime{});
+    return choice.refusal ? choice.refusal->status : 0;
+  };
+  BOOST_TEST(status("/-/healthy") == 0);
+  BOOST_TEST(status("/api") == 503);
+  BOOST_TEST(status("/none") == 404);
+  ready = true;
+  BOOST_TEST(status("/api") == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_capture_is_decoded) {
   const auto made = Router::Make(Table(), {});
   HttpRequest request{.method = "GET", .path = "/label/a%2Fb%20c/values", .headers = {{"Host", "localhost"}}};
