@@ -166,23 +166,27 @@ void Loop::Post(std::move_only_function<void()> work, std::source_location where
 Task<void> Loop::Sleep(Duration duration) { return SleepUntil(state_->clock.Monotonic() + duration); }
 
 Task<void> Loop::SleepUntil(MonoTime time) {
+  if (!co_await WaitUntil(time)) throw boost::system::system_error(asio::error::operation_aborted);
+}
+
+Task<bool> Loop::WaitUntil(MonoTime time) {
   State& s = *state_;
   if (time <= s.clock.Monotonic()) {
     co_await asio::post(s.io, asio::use_awaitable);
-    co_return;
+    co_return true;
   }
   asio::steady_timer timer(s.io);
   if (!s.clock.jumps()) {
     timer.expires_at(time);
-    co_await timer.async_wait(asio::use_awaitable);
-    co_return;
+    auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_return !error;
   }
   timer.expires_at(asio::steady_timer::time_point::max());
   const auto entry = s.timers.emplace(time, &timer);
-  auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-  if (s.clock.Monotonic() >= time) co_return;  // due: Advance has taken the entry out
+  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  if (s.clock.Monotonic() >= time) co_return true;  // due: Advance has taken the entry out
   s.timers.erase(entry);
-  throw boost::system::system_error(error);
+  co_return false;
 }
 
 Task<void> Loop::SleepUntil(WallTime time) {

@@ -57,6 +57,9 @@ class Loop {
   // Loop thread. Both return at once for a time that has passed; cancellable.
   Task<void> Sleep(Duration duration);
   Task<void> SleepUntil(MonoTime time);
+  // The same, but a cancellation is the answer false and no exception: for what is cancelled each time all goes well,
+  // because an exception costs more than what it guards. The caller must not go on as if the time had come.
+  Task<bool> WaitUntil(MonoTime time);
   // Wall time: a step of the system's clock or a suspend makes it look again, so it is never late by the step.
   Task<void> SleepUntil(WallTime time);
 

@@ -29,11 +29,15 @@ template <class T>
 Task<Result<T>> WithTimeout(Loop& loop, Duration limit, Task<Result<T>> task) {
   using namespace boost::asio::experimental::awaitable_operators;  // NOLINT: the operators live there
   std::exception_ptr thrown;
-  auto outcome = co_await (internal::KeepException<T>(std::move(task), &thrown) || loop.Sleep(limit));
+  auto outcome = co_await (internal::KeepException<T>(std::move(task), &thrown) ||
+                           loop.WaitUntil(loop.clock().Monotonic() + limit));
+  if (outcome.index() == 0) {
+    if (thrown) std::rethrow_exception(thrown);
+    co_return std::move(std::get<0>(outcome));
+  }
+  if (!std::get<1>(outcome)) throw boost::system::system_error(boost::asio::error::operation_aborted);  // both were
   Result<T> timed_out = Fail(ErrorCode::kTimeout, "timed out after " + FormatDuration(limit));
-  if (outcome.index() != 0) co_return timed_out;
-  if (thrown) std::rethrow_exception(thrown);
-  co_return std::move(std::get<0>(outcome));
+  co_return timed_out;
 }
 
 }  // namespace pipewarden::core

@@ -38,6 +38,7 @@ struct CurlMulti::State {
   Loop& loop;
   CURLM* multi = nullptr;
   asio::steady_timer timer;
+  bool at_once = false;  // curl's timer is due, and its handler posted
   std::map<curl_socket_t, std::shared_ptr<Watch>> watches;
   std::weak_ptr<CurlMulti> self;
 
@@ -128,7 +129,15 @@ void CurlMulti::State::Wait(const std::shared_ptr<Watch>& watch, bool write) {
 
 void CurlMulti::State::SetTimer(long timeout_ms) {
   timer.cancel();
+  at_once = timeout_ms == 0;
   if (timeout_ms < 0) return;
+  if (at_once) {  // curl must not be called from within its callback; a timer would be a system call and a wake-up
+    asio::post(loop.executor(), [owner = self] {
+      const auto alive = owner.lock();
+      if (alive != nullptr && std::exchange(alive->state_->at_once, false)) alive->state_->Act(CURL_SOCKET_TIMEOUT, 0);
+    });
+    return;
+  }
   timer.expires_after(std::chrono::milliseconds(timeout_ms));
   timer.async_wait([owner = self](boost::system::error_code error) {
     const auto alive = owner.lock();

@@ -252,12 +252,13 @@ Result<void> Hop::SetConnection(Duration timeout) {
   const long timeout_ms = std::max<long>(1, std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
   Set(CURLOPT_TIMEOUT_MS, timeout_ms);
   Set(CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
-  Set(CURLOPT_TCP_KEEPALIVE, 1L);
   Set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (request_.fresh_connection) {
     Set(CURLOPT_FRESH_CONNECT, 1L);
     Set(CURLOPT_FORBID_REUSE, 1L);
     Set(CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+  } else {
+    Set(CURLOPT_TCP_KEEPALIVE, 1L);
   }
   if (request_.ip_protocol == "ip4") Set(CURLOPT_IPRESOLVE, static_cast<long>(CURL_IPRESOLVE_V4));
   if (request_.ip_protocol == "ip6") Set(CURLOPT_IPRESOLVE, static_cast<long>(CURL_IPRESOLVE_V6));

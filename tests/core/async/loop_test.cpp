@@ -71,6 +71,18 @@ BOOST_AUTO_TEST_CASE(a_deadline_cancels_and_says_so) {
   BOOST_TEST(long_one.value() == 7);
 }
 
+// Cancelled from outside, a guarded task unwinds: nobody may take it for one that was too slow.
+BOOST_AUTO_TEST_CASE(a_cancelled_deadline_is_no_timeout) {
+  TaskGroup group(loop);
+  Result<int> result = 0;
+  group.Spawn("guarded", Await(loop, 5s, result));
+  loop.Advance(1s);
+  group.Cancel();
+  loop.RunReady();
+  BOOST_TEST(group.size() == 0U);
+  BOOST_TEST(result.value() == 0);
+}
+
 Task<void> Block(Loop& loop, std::vector<std::string>& said) {
   const auto thread = co_await loop.Blocking([] { return std::this_thread::get_id(); });
   said.push_back(thread == std::this_thread::get_id() ? "loop" : "pool");
