@@ -48,14 +48,13 @@ void Expand(DirectoryCache& cache, const std::string& folder, std::string_view r
     }
     return;
   }
-  const std::vector<std::string> names = cache.List(folder).names;
-  for (const std::string& name : names) {
-    if (::fnmatch(component.c_str(), name.c_str(), FNM_PERIOD) != 0) continue;
-    if (last) {
-      out.push_back(Join(folder, name));
-    } else {
-      Expand(cache, Join(folder, name), behind, depth, out);
-    }
+  std::vector<std::string> matching;  // the listing may go when the cache grows below
+  for (const std::string& name : cache.List(folder).names)
+    if (::fnmatch(component.c_str(), name.c_str(), FNM_PERIOD) == 0) matching.push_back(Join(folder, name));
+  if (last) {
+    std::ranges::move(matching, std::back_inserter(out));
+  } else {
+    for (const std::string& path : matching) Expand(cache, path, behind, depth, out);
   }
 }
 
@@ -112,7 +111,9 @@ void DirectoryCache::Read(const std::string& folder, Entry& entry) {
 
 std::vector<std::string> ExpandGlob(DirectoryCache& cache, const std::string& pattern) {
   std::vector<std::string> paths;
-  Expand(cache, "/", std::string_view(pattern).substr(1), 0, paths);
+  // The folders before the first wildcard are one step.
+  const std::size_t slash = pattern.rfind('/', pattern.find_first_of("*?["));
+  Expand(cache, slash == 0 ? "/" : pattern.substr(0, slash), std::string_view(pattern).substr(slash + 1), 0, paths);
   std::ranges::sort(paths);
   const auto doubles = std::ranges::unique(paths);
   paths.erase(doubles.begin(), doubles.end());

@@ -34,28 +34,36 @@ std::vector<double> Values(std::string_view bytes) {
   return values;
 }
 
-// Runs `sql` for each row of `rows`, with `bind` giving its parameters.
+}  // namespace
+
+Result<Statement*> LogDatabase::Prepared(std::string_view sql) {
+  auto known = statements_.find(sql);
+  if (known == statements_.end()) {
+    Result<Statement> statement = database_.Prepare(sql);
+    if (!statement) return Fail(statement.error());
+    known = statements_.emplace(sql, std::move(*statement)).first;
+  }
+  return &known->second;
+}
+
 template <class Rows, class Bind>
-Result<void> ForEach(core::Database& database, std::string_view sql, const Rows& rows, Bind bind) {
+Result<void> LogDatabase::ForEach(std::string_view sql, const Rows& rows, Bind bind) {
   if (rows.empty()) return {};
-  Result<Statement> statement = database.Prepare(sql);
+  const Result<Statement*> statement = Prepared(sql);
   if (!statement) return Fail(statement.error());
   for (const auto& row : rows) {
-    bind(*statement, row);
-    if (auto done = statement->Run(); !done) return done;
+    bind(**statement, row);
+    if (auto done = (*statement)->Run(); !done) return done;
   }
   return {};
 }
 
-Result<void> DeleteMetrics(core::Database& database, const std::vector<std::string>& metrics) {
+Result<void> LogDatabase::DeleteMetrics(const std::vector<std::string>& metrics) {
   for (const char* sql : {"DELETE FROM series WHERE metric = ?1", "DELETE FROM metrics WHERE name = ?1"})
-    if (auto done = ForEach(database, sql, metrics, [](Statement& s, const std::string& metric) { s.Bind(1, metric); });
-        !done)
+    if (auto done = ForEach(sql, metrics, [](Statement& s, const std::string& metric) { s.Bind(1, metric); }); !done)
       return done;
   return {};
 }
-
-}  // namespace
 
 Result<LogDatabase> LogDatabase::Open(const std::string& path, const std::string& boot_id, core::Logger logger) {
   Result<core::Database> database = core::Database::Open(path, kMigrations, core::Durability::kProcess, logger);
@@ -89,7 +97,7 @@ Result<void> LogDatabase::Begin(const std::string& boot_id, const core::Logger& 
     if (reset)
       if (auto done = database_.Execute("DELETE FROM series"); !done) return done;
     const std::pair<std::string_view, std::string_view> rows[] = {{"boot_id", boot_id}, {"stopped", "0"}};
-    return ForEach(database_, "INSERT OR REPLACE INTO state VALUES (?1, ?2)", std::span(rows),
+    return ForEach("INSERT OR REPLACE INTO state VALUES (?1, ?2)", std::span(rows),
                    [](Statement& s, const auto& row) { s.Bind(1, row.first).Bind(2, row.second); });
   });
 }
@@ -134,7 +142,7 @@ Result<void> LogDatabase::LoadValues(MetricTable& table) {
       if (!shapes.contains(names->Text(0))) gone.push_back(names->Text(0));
     }
   }
-  if (auto deleted = database_.Transaction([&] { return DeleteMetrics(database_, gone); }); !deleted) return deleted;
+  if (auto deleted = database_.Transaction([&] { return DeleteMetrics(gone); }); !deleted) return deleted;
   Result<Statement> select = database_.Prepare(
       "SELECT s.metric, s.labels, s.\"values\", m.shape FROM series s JOIN metrics m ON m.name = s.metric");
   if (!select) return Fail(select.error());
@@ -162,6 +170,7 @@ Result<std::set<std::pair<std::string, std::string>>> LogDatabase::LoadSeen() {
 
 Result<void> LogDatabase::Commit(const Changes& changes, const MetricTable& table, bool last) {
   if (auto done = database_.Transaction([&] { return Write(changes, table, last); }); !done) return done;
+  if (table.HasChanges()) stored_shapes_ = table.Shapes();
   return last ? database_.Checkpoint() : Result<void>{};
 }
 
@@ -169,8 +178,7 @@ Result<void> LogDatabase::Write(const Changes& changes, const MetricTable& table
   const auto by_key = [](Statement& s, const FileRecord& f) {
     s.Bind(1, f.entry).Bind(2, Signed(f.device)).Bind(3, Signed(f.inode));
   };
-  if (auto done = ForEach(database_, "DELETE FROM files WHERE entry = ?1 AND device = ?2 AND inode = ?3",
-                          changes.removed, by_key);
+  if (auto done = ForEach("DELETE FROM files WHERE entry = ?1 AND device = ?2 AND inode = ?3", changes.removed, by_key);
       !done)
     return done;
   const auto whole = [&](Statement& s, const FileRecord& f) {
@@ -179,19 +187,17 @@ Result<void> LogDatabase::Write(const Changes& changes, const MetricTable& table
     s.Bind(8, Signed(f.head_hash)).Bind(9, Signed(f.tail_size)).Bind(10, Signed(f.tail_hash));
     s.Bind(11, static_cast<std::int64_t>(f.state));
   };
-  if (auto done =
-          ForEach(database_, "INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                  changes.files, whole);
+  if (auto done = ForEach("INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                          changes.files, whole);
       !done)
     return done;
   const auto pair = [](Statement& s, const auto& row) { s.Bind(1, row.first).Bind(2, row.second); };
-  if (auto done = ForEach(database_, "INSERT OR REPLACE INTO seen VALUES (?1, ?2)", changes.seen, pair); !done)
-    return done;
-  if (auto done = ForEach(database_, "DELETE FROM seen WHERE entry = ?1 AND pattern = ?2", changes.unseen, pair); !done)
+  if (auto done = ForEach("INSERT OR REPLACE INTO seen VALUES (?1, ?2)", changes.seen, pair); !done) return done;
+  if (auto done = ForEach("DELETE FROM seen WHERE entry = ?1 AND pattern = ?2", changes.unseen, pair); !done)
     return done;
   for (const char* sql : {"DELETE FROM files WHERE entry = ?1", "DELETE FROM seen WHERE entry = ?1"})
-    if (auto done = ForEach(database_, sql, changes.removed_entries,
-                            [](Statement& s, const std::string& entry) { s.Bind(1, entry); });
+    if (auto done =
+            ForEach(sql, changes.removed_entries, [](Statement& s, const std::string& entry) { s.Bind(1, entry); });
         !done)
       return done;
   if (auto done = WriteValues(table); !done) return done;
@@ -200,32 +206,32 @@ Result<void> LogDatabase::Write(const Changes& changes, const MetricTable& table
 }
 
 Result<void> LogDatabase::WriteValues(const MetricTable& table) {
-  if (auto done = DeleteMetrics(database_, table.Removed()); !done) return done;
+  if (auto done = DeleteMetrics(table.Removed()); !done) return done;
   if (!table.HasChanges()) return {};
-  // A stored metric of another shape has values of another meaning.
-  const auto bind_shape = [](Statement& s, const auto& row) { s.Bind(1, row.first).Bind(2, row.second); };
   const auto shapes = table.Shapes();
-  if (auto done = ForEach(
-          database_,
-          "DELETE FROM series WHERE metric = ?1 AND NOT EXISTS (SELECT 1 FROM metrics WHERE name = ?1 AND shape = ?2)",
-          shapes, bind_shape);
-      !done)
-    return done;
-  if (auto done =
-          ForEach(database_,
-                  "INSERT INTO metrics VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET shape = ?2 WHERE shape != ?2",
-                  shapes, bind_shape);
-      !done)
-    return done;
-  Result<Statement> insert = database_.Prepare("INSERT OR REPLACE INTO series VALUES (?1, ?2, ?3)");
+  if (!table.Removed().empty() || shapes != stored_shapes_)
+    if (auto done = WriteShapes(shapes); !done) return done;
+  const Result<Statement*> insert = Prepared("INSERT OR REPLACE INTO series VALUES (?1, ?2, ?3)");
   if (!insert) return Fail(insert.error());
   Result<void> result;
   table.ForEachChanged([&](const MetricTable::Row& row) {
     if (!result) return;
-    insert->Bind(1, row.metric).Bind(2, row.key).Bind(3, Bytes(row.values));
-    result = insert->Run();
+    (*insert)->Bind(1, row.metric).Bind(2, row.key).Bind(3, Bytes(row.values));
+    result = (*insert)->Run();
   });
   return result;
+}
+
+Result<void> LogDatabase::WriteShapes(const Shapes& shapes) {
+  // A stored metric of another shape has values of another meaning.
+  const auto bind = [](Statement& s, const auto& row) { s.Bind(1, row.first).Bind(2, row.second); };
+  if (auto done = ForEach(
+          "DELETE FROM series WHERE metric = ?1 AND NOT EXISTS (SELECT 1 FROM metrics WHERE name = ?1 AND shape = ?2)",
+          shapes, bind);
+      !done)
+    return done;
+  return ForEach("INSERT INTO metrics VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET shape = ?2 WHERE shape != ?2",
+                 shapes, bind);
 }
 
 }  // namespace pipewarden::exporters

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -71,8 +72,18 @@ class LogDatabase {
   core::Result<void> Begin(const std::string& boot_id, const core::Logger& logger);
   core::Result<void> Write(const Changes& changes, const MetricTable& table, bool last);
   core::Result<void> WriteValues(const MetricTable& table);
+  using Shapes = std::vector<std::pair<std::string, std::string>>;  // name and shape
+  core::Result<void> WriteShapes(const Shapes& shapes);
+  core::Result<void> DeleteMetrics(const std::vector<std::string>& metrics);
+  // Runs `sql` for each row of `rows`, with `bind` giving its parameters.
+  template <class Rows, class Bind>
+  core::Result<void> ForEach(std::string_view sql, const Rows& rows, Bind bind);
+  // Statements of commits are kept: to prepare one costs more than to run it. `sql` is a constant.
+  core::Result<core::Statement*> Prepared(std::string_view sql);
 
   core::Database database_;
+  std::map<std::string_view, core::Statement> statements_;  // they end before the database
+  Shapes stored_shapes_;                                    // as this process has committed them
   bool booted_since_ = false;
 };
 

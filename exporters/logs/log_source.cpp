@@ -93,7 +93,9 @@ core::Task<void> LogSource::Run() {
       logger_.Error("log files are not read: a file system hangs?", {{"error", more.error().message}});
     if (more && hangs) logger_.Info("log files are read again");
     hangs = !more;
-    if (!more || !*more) co_await loop_.Sleep(interval_);
+    if (more && *more) continue;
+    const core::MonoTime now = loop_.clock().Monotonic();
+    co_await loop_.SleepUntil(now + interval_ - now.time_since_epoch() % interval_);  // when probes start, if any do
   }
 }
 
