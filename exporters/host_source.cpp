@@ -124,9 +124,18 @@ void HostSource::MakeCollectors() {
 }
 
 void HostSource::Apply(HostConfig config) {
-  const core::MutexLock lock(mutex_);
-  if (config == config_) return;
-  config_ = std::move(config);
+  const core::MutexLock lock(wanted_mutex_);
+  wanted_ = std::move(config);
+}
+
+void HostSource::TakeWanted() {
+  std::optional<HostConfig> wanted;
+  {
+    const core::MutexLock lock(wanted_mutex_);
+    wanted.swap(wanted_);
+  }
+  if (!wanted || *wanted == config_) return;
+  config_ = std::move(*wanted);
   MakeCollectors();
 }
 
@@ -135,6 +144,7 @@ void HostSource::Visit(core::SampleVisitor& visitor) {
   std::vector<std::shared_ptr<const core::MetricFamily>> families;
   {
     const core::MutexLock lock(mutex_);
+    TakeWanted();
     const core::MonoTime now = clock_.Monotonic();
     if (values_ == nullptr || now - collected_ >= std::chrono::seconds(1)) {
       Collection collection(*this);

@@ -4,11 +4,12 @@
 // unless the last time was less than a second ago; they read /proc, which takes a fraction of a millisecond. What may
 // hang (statfs of a network mount) is left to threads of its own; a visit shows what they last found.
 //
-// Thread safety: all of HostSource may be called from any thread. Owned by `agent`.
+// Thread safety: all of HostSource may be called from any thread; Apply never waits. Owned by `agent`.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -62,7 +63,8 @@ class HostSource final : public core::SampleSource {
   HostSource(core::Clock& clock, HostConfig config);
   ~HostSource() override;
 
-  // An equal configuration changes nothing; a changed one makes new collectors.
+  // Holds from the next visit on, which makes the new collectors: to end one may take as long as a mount that hangs. An
+  // equal configuration changes nothing.
   void Apply(HostConfig config);
 
   std::string_view name() const override { return "host"; }
@@ -76,9 +78,12 @@ class HostSource final : public core::SampleSource {
     double value;
   };
   void MakeCollectors() REQUIRES(mutex_);
+  void TakeWanted() REQUIRES(mutex_);
 
   core::Clock& clock_;
-  core::Mutex mutex_;
+  core::Mutex wanted_mutex_;
+  std::optional<HostConfig> wanted_ GUARDED_BY(wanted_mutex_);  // applied, and not visited since
+  core::Mutex mutex_;                                           // held while collecting
   HostConfig config_ GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<HostCollector>> collectors_ GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<const core::MetricFamily>> families_ GUARDED_BY(mutex_);

@@ -1,8 +1,13 @@
 // On a frozen /proc, and once on the machine's own.
 #include "exporters/host_source.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <set>
 #include <thread>
@@ -148,6 +153,25 @@ BOOST_AUTO_TEST_CASE(a_reload_changes_the_collectors) {
   HostSource source(clock, ReadText("{proc_path: " + proc + "}"));
   BOOST_TEST(Visit(source).families.contains("node_load1"));
   source.Apply(ReadText("{proc_path: " + proc + ", collectors: [memory]}"));
+  BOOST_TEST(!Visit(source).families.contains("node_load1"));
+}
+
+// A collector that does not come back stands for a mount that hangs: its visit holds the source, and the loop applies.
+BOOST_AUTO_TEST_CASE(a_reload_does_not_wait_for_a_visit) {
+  const std::string pipe = proc + "/loadavg";
+  std::filesystem::remove(pipe);
+  BOOST_REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  HostSource source(clock, ReadText("{proc_path: " + proc + ", collectors: [load]}"));
+  auto visit = std::async(std::launch::async, [&] { return Visit(source); });
+  int writer = -1;
+  while ((writer = open(pipe.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0) std::this_thread::yield();
+  auto apply = std::async(std::launch::async,
+                          [&] { source.Apply(ReadText("{proc_path: " + proc + ", collectors: [memory]}")); });
+  BOOST_TEST((apply.wait_for(std::chrono::seconds(10)) == std::future_status::ready));
+  BOOST_TEST((visit.wait_for(std::chrono::seconds(0)) == std::future_status::timeout));
+  BOOST_REQUIRE(write(writer, "1 2 3 1/2 3\n", 12) == 12);
+  close(writer);
+  BOOST_TEST(visit.get().families.contains("node_load1"));
   BOOST_TEST(!Visit(source).families.contains("node_load1"));
 }
 
