@@ -113,12 +113,9 @@ std::optional<FreshnessConfig> ReadOne(const core::YamlNode& node, core::ConfigE
   config.interval = options.Duration("interval");
   if (options.Has("max_age")) config.max_age = options.Duration("max_age");
   config.depends_on = options.List("depends_on");
-  config.identity = node.Canonical();
+  config.identity = options.Identity();
   if (const core::YamlNode* expected = options.Node("expected"))
     config.expected = ReadExpected(*expected, what, config.identity, errors);
-  for (const core::OptionTable table : (*kind)->options)
-    for (const core::Option& option : table)
-      if (option.type == OptionType::kSecret) config.identity += '\0' + options.Secret(option.name).Reveal();
   config.source = (*kind)->make(options, errors);
   return config;
 }

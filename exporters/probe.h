@@ -46,9 +46,7 @@ struct ProbeResult {
 struct ProbeContext {
   core::Loop& loop;
   core::HttpClient& http;
-  core::Duration timeout;   // of this run: the probe keeps it by itself, because it alone can name the phase
-  core::MonoTime deadline;  // the same, on the loop's clock
-  core::Duration Left() const { return deadline - loop.clock().Monotonic(); }
+  core::Duration timeout;  // of this run: the probe keeps it by itself, because it alone can name the phase
 };
 
 // Runs may overlap (a person asks while a timer runs): what a probe remembers must bear that. No reference to a loop is

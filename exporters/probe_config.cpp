@@ -49,15 +49,6 @@ core::Labels ReadLabels(const core::Options& options, const std::string& what, c
   return labels;
 }
 
-// The node's content with the secrets that its files hold now, so that a changed file is a change.
-std::string Identity(const core::YamlNode& node, const ProbeKind& kind, const core::Options& options) {
-  std::string identity = node.Canonical();
-  for (const core::OptionTable table : kind.options)
-    for (const core::Option& option : table)
-      if (option.type == core::OptionType::kSecret) identity += '\0' + options.Secret(option.name).Reveal();
-  return identity;
-}
-
 std::optional<ProbeConfig> ReadProbe(const core::YamlNode& node, core::ConfigErrors& errors) {
   const core::YamlNode* name = node.Find("name");
   const std::string what = name != nullptr && name->IsScalar() ? "probe '" + name->text() + "'" : "probe";
@@ -83,7 +74,7 @@ std::optional<ProbeConfig> ReadProbe(const core::YamlNode& node, core::ConfigErr
   config.failures = static_cast<int>(options.Int("failures"));
   config.successes = static_cast<int>(options.Int("successes"));
   config.max_series = static_cast<std::size_t>(options.Int("max_series"));
-  config.identity = Identity(node, *kind, options);
+  config.identity = options.Identity();
   config.probe = kind->make(options, errors);
   return config;
 }

@@ -43,8 +43,14 @@ struct ProbeRunner::Entry {
   std::optional<bool> up;
   bool last_success = false;
   int in_a_row = 0;  // runs with the last result
-  // Every series it has exported in its last run, so that an equal one keeps its number.
-  std::unordered_map<core::Labels, SeriesPointer, core::LabelsHash> series;
+  // What its last run exported, in the order of the run, so that an equal series keeps its number.
+  struct Exported {
+    std::size_t family;
+    std::vector<core::Label> labels;  // the value's own
+    SeriesPointer series;
+  };
+  std::vector<Exported> exported;
+  bool complete = false;  // `exported` is all that the last run gave, under this configuration
 };
 
 struct ProbeRunner::Published {
@@ -114,8 +120,10 @@ void ProbeRunner::Apply(std::vector<ProbeConfig> configs) {
     entry = entries_.erase(entry);
   }
 
-  // First runs are spread over a short while, by name, so that a reload does not change anyone's place.
-  const core::Duration window = 200ms * static_cast<long>(configs.size());
+  // First runs are spread over a short while, by name, so that a reload does not change anyone's place. Places are
+  // those of a grid: at least ten, and then for about five probes each, because to wake up costs more than a run.
+  const auto count = static_cast<long>(configs.size());
+  const core::Duration window = 200ms * count;
   for (ProbeConfig& config : configs) {
     auto& place = entries_[config.name];
     if (place != nullptr && place->config.identity == config.identity) continue;
@@ -123,7 +131,7 @@ void ProbeRunner::Apply(std::vector<ProbeConfig> configs) {
     if (place != nullptr) {
       place->removed = true;
       group_.Cancel(place->task);
-      entry->series = std::move(place->series);
+      entry->exported = std::move(place->exported);
     }
     place = entry;
     const ProbeConfig& now = entry->config;
@@ -141,13 +149,15 @@ void ProbeRunner::Apply(std::vector<ProbeConfig> configs) {
     }
     const core::Duration spread = std::min(window, now.interval);
     const auto place_in_spread = static_cast<double>(core::Labels{{"probe", now.name}}.Fingerprint() % 1024) / 1024;
-    const auto offset = std::chrono::duration_cast<core::Duration>(spread * place_in_spread);
-    entry->task = group_.SpawnCancellable("probe " + now.name, RunForever(entry, offset));
+    const core::Duration grid = std::min(spread / 10, spread * 5 / count);
+    core::MonoTime first =
+        loop_.clock().Monotonic() + std::chrono::duration_cast<core::Duration>(spread * place_in_spread);
+    first += grid - first.time_since_epoch() % grid;
+    entry->task = group_.SpawnCancellable("probe " + now.name, RunForever(entry, first));
   }
 }
 
-core::Task<void> ProbeRunner::RunForever(std::shared_ptr<Entry> entry, core::Duration offset) {
-  core::MonoTime next = loop_.clock().Monotonic() + offset;
+core::Task<void> ProbeRunner::RunForever(std::shared_ptr<Entry> entry, core::MonoTime next) {
   for (;;) {
     co_await loop_.SleepUntil(next);
     const core::WallTime time = loop_.clock().Now();
@@ -167,7 +177,7 @@ core::Task<void> ProbeRunner::RunForever(std::shared_ptr<Entry> entry, core::Dur
 core::Task<ProbeOutcome> ProbeRunner::RunProbe(std::shared_ptr<Probe> probe, core::Duration timeout) {
   // Real time: what a probe waits for lives in it, also where the loop's clock jumps.
   const auto start = std::chrono::steady_clock::now();
-  const ProbeContext context{loop_, http_, timeout, loop_.clock().Monotonic() + timeout};
+  const ProbeContext context{loop_, http_, timeout};
   ProbeOutcome outcome;
   auto result = co_await core::WithTimeout(loop_, timeout + kGrace, AsResult(probe, context));
   if (result) {
@@ -191,8 +201,9 @@ void ProbeRunner::Note(Entry& entry, core::WallTime time, ProbeOutcome outcome) 
   if (flips) entry.up = success;
 
   const std::string message = success ? outcome.result.message : outcome.result.error;
-  auto gone = flips ? entry.series : decltype(entry.series){};
-  const auto published = MakePublished(entry, outcome);
+  const std::vector<Entry::Exported> before = flips ? entry.exported : std::vector<Entry::Exported>{};
+  const core::Duration duration = outcome.duration;
+  const auto published = MakePublished(entry, std::move(outcome));
   {
     const core::MutexLock lock(mutex_);
     published_[config.name] = published;
@@ -206,7 +217,7 @@ void ProbeRunner::Note(Entry& entry, core::WallTime time, ProbeOutcome outcome) 
       status.last_error_time = time;
     }
     if (status.history.size() >= ProbeStatus::kHistory) status.history.erase(status.history.begin());
-    status.history.push_back({time, outcome.duration, success});
+    status.history.push_back({time, duration, success});
   }
   if (!flips) return;
   if (success) {
@@ -217,52 +228,63 @@ void ProbeRunner::Note(Entry& entry, core::WallTime time, ProbeOutcome outcome) 
   }
   if (!on_verdict_) return;
   std::vector<ProbeSample> samples;
-  for (const Published::Value& value : published->values) {
-    samples.push_back({value.series, value.value});
-    gone.erase(value.series->labels);
-  }
-  for (const auto& [labels, series] : gone) samples.push_back({series, core::StaleNaN()});
+  for (const Published::Value& value : published->values) samples.push_back({value.series, value.value});
+  for (const Entry::Exported& was : before)
+    if (std::ranges::find(published->values, was.series, &Published::Value::series) == published->values.end())
+      samples.push_back({was.series, core::StaleNaN()});
   on_verdict_({config.name, std::string(config.kind->name), config.component, success, first, message, time,
                std::move(samples)});
 }
 
-std::shared_ptr<const ProbeRunner::Published> ProbeRunner::MakePublished(Entry& entry, const ProbeOutcome& outcome) {
+// Gives each value of a run its series, and leaves out of `values` what has none.
+void ProbeRunner::Export(Entry& entry, std::vector<ProbeValue>& values) {
   const ProbeConfig& config = entry.config;
   core::Labels base = config.labels;
   base.Set("probe", config.name);
   base.Set("kind", config.kind->name);
   base.Set("component", config.component);
 
-  auto published = std::make_shared<Published>();
-  std::unordered_map<core::Labels, SeriesPointer, core::LabelsHash> series;
-  std::size_t dropped = 0;
-  const auto add = [&](std::string_view metric, double value, const std::vector<core::Label>& own) {
-    const auto family = family_index_.find(metric);
-    if (family == family_index_.end() || published->values.size() >= config.max_series) {
-      ++dropped;
-      return;
-    }
+  std::unordered_map<core::Labels, SeriesPointer, core::LabelsHash> known;
+  for (Entry::Exported& exported : entry.exported) known.emplace(exported.series->labels, exported.series);
+  std::unordered_set<SeriesPointer> taken;
+  entry.exported.clear();
+  const std::size_t given = values.size();
+  std::vector<ProbeValue> kept;
+  for (ProbeValue& value : values) {
+    const auto family = family_index_.find(value.metric);
+    if (family == family_index_.end() || kept.size() >= config.max_series) continue;
     core::Labels labels = base;
-    for (const core::Label& label : own) labels.Set(label.name, core::ToValidUtf8(label.value));
-    labels.Set(core::kMetricName, metric);
-    const auto known = entry.series.find(labels);
-    SeriesPointer pointer =
-        known != entry.series.end() ? known->second : std::make_shared<core::Series>(core::Series{.labels = labels});
-    if (!series.emplace(std::move(labels), pointer).second) {
-      ++dropped;
-      return;
-    }
-    published->values.push_back({family->second, std::move(pointer), value});
-  };
-  add("probe_success", outcome.result.success ? 1 : 0, {});
-  if (entry.up) add("probe_up", *entry.up ? 1 : 0, {});
-  add("probe_duration_seconds", core::ToSeconds(outcome.duration), {});
-  add("probe_timeout_seconds", core::ToSeconds(config.timeout), {});
-  for (const ProbeValue& value : outcome.result.values) add(value.metric, value.value, value.labels);
-  if (dropped > 0) counters_->dropped.Increment(static_cast<double>(dropped));
+    for (const core::Label& label : value.labels) labels.Set(label.name, core::ToValidUtf8(label.value));
+    labels.Set(core::kMetricName, value.metric);
+    SeriesPointer& series = known[labels];
+    if (series == nullptr) series = std::make_shared<core::Series>(core::Series{.labels = std::move(labels)});
+    if (!taken.insert(series).second) continue;
+    entry.exported.push_back({family->second, value.labels, series});
+    kept.push_back(std::move(value));
+  }
+  entry.complete = kept.size() == given;
+  if (!entry.complete) counters_->dropped.Increment(static_cast<double>(given - kept.size()));
+  values = std::move(kept);
+}
 
+std::shared_ptr<const ProbeRunner::Published> ProbeRunner::MakePublished(Entry& entry, ProbeOutcome outcome) {
+  std::vector<ProbeValue> values = {{"probe_success", outcome.result.success ? 1.0 : 0.0}};
+  if (entry.up) values.push_back({"probe_up", *entry.up ? 1.0 : 0.0});
+  values.push_back({"probe_duration_seconds", core::ToSeconds(outcome.duration)});
+  values.push_back({"probe_timeout_seconds", core::ToSeconds(entry.config.timeout)});
+  std::ranges::move(outcome.result.values, std::back_inserter(values));
+
+  // Most runs give what the one before gave, in its order: then no label is made or compared with all others.
+  const bool as_before =
+      entry.complete && std::ranges::equal(values, entry.exported, [&](const auto& value, const auto& was) {
+        return value.metric == families_[was.family].name && value.labels == was.labels;
+      });
+  if (!as_before) Export(entry, values);
+  auto published = std::make_shared<Published>();
+  published->values.reserve(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    published->values.push_back({entry.exported[i].family, entry.exported[i].series, values[i].value});
   std::ranges::stable_sort(published->values, {}, &Published::Value::family);
-  entry.series = std::move(series);
   return published;
 }
 

@@ -108,10 +108,11 @@ class ProbeRunner final : public core::SampleSource {
   struct Published;
   struct Counters;
 
-  core::Task<void> RunForever(std::shared_ptr<Entry> entry, core::Duration offset);
+  core::Task<void> RunForever(std::shared_ptr<Entry> entry, core::MonoTime next);
   core::Task<ProbeOutcome> RunProbe(std::shared_ptr<Probe> probe, core::Duration timeout);
   void Note(Entry& entry, core::WallTime time, ProbeOutcome outcome);
-  std::shared_ptr<const Published> MakePublished(Entry& entry, const ProbeOutcome& outcome);
+  void Export(Entry& entry, std::vector<ProbeValue>& values);
+  std::shared_ptr<const Published> MakePublished(Entry& entry, ProbeOutcome outcome);
 
   core::Loop& loop_;
   core::HttpClient& http_;

@@ -45,8 +45,7 @@ struct ProbeFixture : test::RealLoop {
                     core::Duration timeout = std::chrono::seconds(5)) {
     auto configs = ReadProbeText("[{name: p, kind: " + kind + ", " + options + "}]");
     BOOST_REQUIRE(configs.size() == 1U);
-    ProbeResult result =
-        Run(configs[0].probe->Run(ProbeContext{loop, http, timeout, loop.clock().Monotonic() + timeout}));
+    ProbeResult result = Run(configs[0].probe->Run(ProbeContext{loop, http, timeout}));
     BOOST_TEST(result.success == result.error.empty());
     return result;
   }
