@@ -249,12 +249,30 @@ class Agent(Process):
         assert answer["status"] == "success", answer
         return [(r["metric"], float(r["value"][1])) for r in answer["data"]["result"]]
 
+    def metric(self, name, **labels):
+        """The value of the first series on /metrics that has these labels, or None."""
+        for line in self.text("/metrics").splitlines():
+            if line.startswith(name + "{") and all(f'{key}="{text}"' in line for key, text in labels.items()):
+                return float(line.split()[-1])
+        return None
+
+    def verdict(self, probe):
+        """What the last run of a probe by its timer has said: 1 well, 0 not, None before the first."""
+        return self.metric("probe_success", probe=probe)
+
     def socket(self, method, path, body=None, headers=None):
         """(status, body) over the Unix socket."""
         connection = UnixConnection(self.storage / "pipewarden.sock")
         connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
         return answer.status, answer.read()
+
+    def probe(self, name):
+        """Runs a probe now: its success, message, duration_seconds and values, as `pipewarden probe` tells them."""
+        code, output = self.command("probe", name, "--json")
+        answer = json.loads(output)
+        assert code == (0 if answer["success"] else 1), output
+        return answer
 
     def command(self, *arguments, timeout=60):
         """A client command of the same binary: (exit code, output)."""
