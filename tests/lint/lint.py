@@ -92,6 +92,8 @@ def main():
     code = [f for f in files if f.endswith((".h", ".cpp")) and f.startswith(CODE)]
     shell = [f for f in files if f in ("dev", ".ci/run") or f.endswith(".sh")]
     well = step("include directions", [sys.executable, "tests/lint/includes_test.py"])
+    if shell:
+        well &= step(f"shellcheck on {len(shell)} scripts", ["shellcheck", "-x", *shell])
     if code:
         well &= step(f"clang-format on {len(code)} files", ["clang-format-19", "--dry-run", "-Werror", *code])
         sources = [f for f in code if f.endswith(".cpp") and not f.startswith("tests/")]
@@ -100,8 +102,6 @@ def main():
     if everything:
         well &= step("headers stand alone",
                      ["cmake", "--build", "build/tidy", "--target", "all_verify_interface_header_sets"])
-    if shell:
-        well &= step(f"shellcheck on {len(shell)} scripts", ["shellcheck", "-x", *shell])
     sys.exit(0 if well else 1)
 
 

