@@ -371,8 +371,8 @@ std::string Hop::Scrub(std::string text) const {
 Error Hop::ToError(const CurlMulti::Outcome& outcome) const {
   // libcurl's own bound on a line's length shows as a lack of memory.
   if (headers_too_long_ || (outcome.code == CURLE_OUT_OF_MEMORY && !headers_ended_))
-    return {ErrorCode::kUnavailable, "the answer of " + url_.Authority() +
-                                         " has too long headers (more than 512 KiB, or a line above 100 KiB)"};
+    return {ErrorCode::kUnavailable,
+            "the answer of " + url_.Authority() + " has too long headers (more than 512 KiB, or a line above 100 KiB)"};
   const std::string why = Scrub(outcome.message);
   long number = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number);

@@ -173,9 +173,8 @@ BOOST_AUTO_TEST_CASE(what_is_no_answer_says_so) {
     return answer;
   });
   BOOST_TEST(!Get(flood.Url()));
-  HttpServer one_line([](const auto&) {
-    return Answer{.raw = "HTTP/1.1 200 OK\r\nX: " + std::string(200'000, 'y') + "\r\n\r\n"};
-  });
+  HttpServer one_line(
+      [](const auto&) { return Answer{.raw = "HTTP/1.1 200 OK\r\nX: " + std::string(200'000, 'y') + "\r\n\r\n"}; });
   BOOST_TEST(Get(one_line.Url()).error().message.find("has too long headers") != std::string::npos);
 
   const auto unknown = Get("http://no-such-host.invalid/");
