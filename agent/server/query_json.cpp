@@ -22,6 +22,52 @@ void AppendPoint(std::string& out, core::TimestampMs time, double value) {
   out += ']';
 }
 
+// [0,"0.5","1","3"]: which ends belong to the bucket (0 the upper, 1 the lower, 2 none, 3 both), its bounds, its count.
+void AppendBucket(std::string& out, const core::BoundedBucket& bucket) {
+  const char* ends = "2";
+  if (bucket.lower_inclusive && bucket.upper_inclusive) ends = "3";
+  if (bucket.lower_inclusive && !bucket.upper_inclusive) ends = "1";
+  if (!bucket.lower_inclusive && bucket.upper_inclusive) ends = "0";
+  out += '[';
+  out += ends;
+  for (const double value : {bucket.lower, bucket.upper, bucket.count}) {
+    out += ',';
+    AppendJsonValue(out, value);
+  }
+  out += ']';
+}
+
+void AppendHistogram(std::string& out, core::TimestampMs time, const core::FloatHistogram& histogram) {
+  out += '[';
+  AppendJsonTime(out, time);
+  out += ",{\"count\":";
+  AppendJsonValue(out, histogram.count);
+  out += ",\"sum\":";
+  AppendJsonValue(out, histogram.sum);
+  bool any = false;
+  for (const core::BoundedBucket& bucket : core::BucketsOf(histogram)) {
+    if (bucket.count == 0) continue;
+    out += any ? "," : ",\"buckets\":[";
+    any = true;
+    AppendBucket(out, bucket);
+  }
+  out += any ? "]}]" : "}]";
+}
+
+// ,"values":[…],"histograms":[…], each where there are some.
+void AppendPoints(std::string& out, const rules::promql::ResultSeries& series) {
+  for (std::size_t i = 0; i < series.points.size(); ++i) {
+    out += i > 0 ? "," : ",\"values\":[";
+    AppendPoint(out, series.points[i].time, series.points[i].value);
+  }
+  if (!series.points.empty()) out += ']';
+  for (std::size_t i = 0; i < series.histograms.size(); ++i) {
+    out += i > 0 ? "," : ",\"histograms\":[";
+    AppendHistogram(out, series.histograms[i].time, *series.histograms[i].histogram);
+  }
+  if (!series.histograms.empty()) out += ']';
+}
+
 void AppendTexts(std::string& out, std::string_view name, const std::vector<std::string>& texts) {
   if (texts.empty()) return;
   out += ",\"";
@@ -108,8 +154,13 @@ std::string ResultJson(rules::promql::QueryResult& result, std::size_t limit) {
       out += '[';
       for (const auto& sample : result.vector) {
         begin_series(*sample.labels);
-        out += ",\"value\":";
-        AppendPoint(out, sample.time, sample.value);
+        if (sample.histogram != nullptr) {
+          out += ",\"histogram\":";
+          AppendHistogram(out, sample.time, *sample.histogram);
+        } else {
+          out += ",\"value\":";
+          AppendPoint(out, sample.time, sample.value);
+        }
         out += '}';
       }
       out += ']';
@@ -119,12 +170,8 @@ std::string ResultJson(rules::promql::QueryResult& result, std::size_t limit) {
       out += '[';
       for (const auto& series : result.matrix) {
         begin_series(*series.labels);
-        out += ",\"values\":[";
-        for (std::size_t i = 0; i < series.points.size(); ++i) {
-          if (i > 0) out += ',';
-          AppendPoint(out, series.points[i].time, series.points[i].value);
-        }
-        out += "]}";
+        AppendPoints(out, series);
+        out += '}';
       }
       out += ']';
       break;

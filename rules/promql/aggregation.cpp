@@ -1,4 +1,5 @@
-// Aggregations: groups are worked out once a series, then columns are added up step by step.
+// Aggregations: groups are worked out once a series, then columns are added up step by step. Native histograms can be
+// added up, averaged, counted and chosen; what else is asked of them leaves them out, with an info.
 #include <algorithm>
 #include <cmath>
 
@@ -7,6 +8,8 @@
 #include "core/text/utf8.h"
 #include "rules/promql/evaluator.h"
 #include "rules/promql/grouping.h"
+#include "rules/promql/histogram_arithmetic.h"
+#include "rules/promql/histogram_estimates.h"
 
 namespace pipewarden::rules::promql {
 namespace {
@@ -30,6 +33,8 @@ class Groups {
         AppendKeyOf(*head.labels, expr_.grouping, evaluator_.NameIsHidden(head), key);
       const auto [entry, added] = index.try_emplace(key, heads.size());
       if (added) heads.push_back({std::make_shared<const core::Labels>(LabelsOf(head)), DropsName(head)});
+      // One member that drops its name drops the group's.
+      heads[entry->second].drop_name |= DropsName(head);
       of_row[i] = entry->second;
     }
   }
@@ -105,6 +110,29 @@ struct DeviationOf : VarianceOf {
   double Result() const { return std::sqrt(VarianceOf::Result()); }
 };
 
+// Where annotations on aggregated samples go.
+struct AggregateNotes {
+  Annotations& annotations;
+  HistogramPool& histograms;
+  const AggregateExpr& expr;
+
+  PositionRange at() const { return Unwrap(*expr.expr).pos; }
+  // topk and bottomk name their own place.
+  void NoteIgnored() const {
+    const bool chooses = expr.op == AggregateOp::kTopk || expr.op == AggregateOp::kBottomk;
+    annotations.Info("ignored histogram in " + std::string(AggregateOpText(expr.op)) + " aggregation",
+                     chooses ? expr.pos : at());
+  }
+};
+
+// Leaves out the histograms; true where there were some.
+bool RemoveHistograms(VectorValue& vector) {
+  const auto histograms = std::ranges::count_if(vector.cells, IsHistogram);
+  std::ranges::replace_if(vector.cells, IsHistogram, Absent());
+  if (histograms > 0) vector.DropEmptyRows();
+  return histograms > 0;
+}
+
 template <class Accumulator>
 VectorValue Accumulate(const VectorValue& vector, const Groups& groups) {
   VectorValue out(vector.steps);
@@ -123,6 +151,75 @@ VectorValue Accumulate(const VectorValue& vector, const Groups& groups) {
   }
   for (std::size_t cell = 0; cell < accumulators.size(); ++cell)
     if (any[cell] != 0) out.cells[cell] = accumulators[cell].Result();
+  return out;
+}
+
+// sum and avg of one group at one step: of floats, or of histograms; both together have no result.
+template <class Floats, class OfHistograms>
+class MixedAccumulator {
+ public:
+  void Add(double cell, const SeriesHead& head, bool name_hidden, const AggregateNotes& notes) {
+    if (impossible_) return;
+    if (!IsHistogram(cell)) {
+      any_float_ = true;
+      floats_.Add(cell);
+      return;
+    }
+    if (!any_float_ && histograms_ == nullptr) histograms_ = std::make_unique<OfHistograms>();
+    any_histogram_ = true;
+    if (histograms_ == nullptr) return;
+    const HistogramMerge merge = histograms_->Add(*notes.histograms.At(cell));
+    if (!merge.possible) {
+      impossible_ = true;
+      const std::string_view name = name_hidden ? std::string_view() : head.labels->Get(core::kMetricName);
+      notes.annotations.Warn(
+          "vector contains a mix of histograms with exponential and custom buckets schemas for metric name " +
+              core::GoQuote(name),
+          notes.at());
+    }
+    if (merge.bounds_reconciled)
+      notes.annotations.Info("mismatched custom buckets were reconciled during aggregation", notes.at());
+  }
+
+  double Result(const AggregateNotes& notes) const {
+    if (any_float_ && any_histogram_) {
+      notes.annotations.Warn("encountered a mix of histograms and floats for aggregation", notes.at());
+      return Absent();
+    }
+    if (impossible_ || (!any_float_ && !any_histogram_)) return Absent();
+    if (any_float_) return floats_.Result();
+    if (histograms_->resets_conflict())
+      notes.annotations.Warn("conflicting counter resets during histogram aggregation", notes.at());
+    FloatHistogram result = histograms_->Result();
+    core::Compact(result);
+    return notes.histograms.Add(std::move(result));
+  }
+
+ private:
+  Floats floats_;
+  std::unique_ptr<OfHistograms> histograms_;
+  bool any_float_ = false;
+  bool any_histogram_ = false;
+  bool impossible_ = false;
+};
+
+template <class Floats, class OfHistograms>
+VectorValue AccumulateMixed(const VectorValue& vector, const Groups& groups, const Evaluator& evaluator,
+                            const AggregateNotes& notes) {
+  if (notes.histograms.empty()) return Accumulate<Floats>(vector, groups);
+  VectorValue out(vector.steps);
+  for (const SeriesHead& head : groups.heads) out.AddRow(head.labels, head.drop_name);
+  for (std::size_t step = 0; step < vector.steps; ++step) {
+    std::vector<MixedAccumulator<Floats, OfHistograms>> accumulators(groups.size());
+    for (std::size_t i = 0; i < vector.size(); ++i) {
+      const SeriesHead& head = vector.series[i];
+      if (const double cell = vector.row(i)[step]; IsPresent(cell))
+        accumulators[groups.of_row[i]].Add(cell, head, evaluator.NameIsHidden(head), notes);
+    }
+    for (std::size_t group = 0; group < groups.size(); ++group)
+      out.row(group)[step] = accumulators[group].Result(notes);
+  }
+  out.DropEmptyRows();
   return out;
 }
 
@@ -150,7 +247,8 @@ core::Result<VectorValue> CountValues(const Evaluator& evaluator, const Aggregat
     for (std::size_t step = 0; step < vector.steps; ++step) {
       const double value = vector.row(i)[step];
       if (IsAbsent(value)) continue;
-      const std::string text = core::FormatGoFloat(value, 'f', -1);
+      const std::string text =
+          IsHistogram(value) ? HistogramText(*evaluator.histograms().At(value)) : core::FormatGoFloat(value, 'f', -1);
       key = std::to_string(groups.of_row[i]) + " " + text;
       auto entry = index.find(key);
       if (entry == index.end()) {
@@ -178,6 +276,21 @@ core::Result<VectorValue> CountValues(const Evaluator& evaluator, const Aggregat
     }
   }
   return merged;
+}
+
+bool TakesHistograms(AggregateOp op) {
+  switch (op) {
+    case AggregateOp::kSum:
+    case AggregateOp::kAvg:
+    case AggregateOp::kCount:
+    case AggregateOp::kGroup:
+    case AggregateOp::kCountValues:
+    case AggregateOp::kLimitk:
+    case AggregateOp::kLimitRatio:
+      return true;
+    default:
+      return false;
+  }
 }
 
 // topk, bottomk and limitk keep input series, each at the steps where it is among the chosen.
@@ -277,12 +390,13 @@ class Chooser {
 
 core::Result<VectorValue> LimitRatio(VectorValue vector, const std::vector<double>& ratios,
                                      const Evaluator& evaluator) {
+  if (std::ranges::any_of(ratios, [](double ratio) { return std::isnan(ratio); }))
+    return core::Fail(core::ErrorCode::kInvalid, "Ratio value is NaN");
   for (std::size_t i = 0; i < vector.size(); ++i) {
     const core::Labels labels = evaluator.VisibleLabels(vector.series[i]);
     const double place = static_cast<double>(labels.Fingerprint()) / static_cast<double>(~0ULL);
     for (std::size_t step = 0; step < vector.steps; ++step) {
       const double ratio = ratios[step];
-      if (std::isnan(ratio)) return core::Fail(core::ErrorCode::kInvalid, "Ratio value is NaN");
       const double limited = std::clamp(ratio, -1.0, 1.0);
       const bool chosen = limited >= 0 ? place < limited : place >= 1.0 + limited;
       if (!chosen) vector.row(i)[step] = Absent();
@@ -316,15 +430,17 @@ core::Result<Value> Evaluator::EvalAggregate(const AggregateExpr& expr, const St
         annotations_.Warn("ratio value should be between -1 and 1, got " + core::FormatGoFloat(ratio, 'g', -1) +
                               ", capping to " + core::FormatGoFloat(std::clamp(ratio, -1.0, 1.0), 'g', -1),
                           Unwrap(*expr.param).pos);
+  const AggregateNotes notes{annotations_, histograms_, expr};
+  if (!histograms_.empty() && !TakesHistograms(expr.op) && RemoveHistograms(*vector)) notes.NoteIgnored();
   Groups groups(*this, expr);
   groups.Assign(*vector);
   core::Result<VectorValue> out = VectorValue(steps.count);
   switch (expr.op) {
     case AggregateOp::kSum:
-      out = Accumulate<SumOf>(*vector, groups);
+      out = AccumulateMixed<SumOf, HistogramSum>(*vector, groups, *this, notes);
       break;
     case AggregateOp::kAvg:
-      out = Accumulate<Mean>(*vector, groups);
+      out = AccumulateMixed<Mean, HistogramMean>(*vector, groups, *this, notes);
       break;
     case AggregateOp::kMin:
       out = Accumulate<ExtremeOf<std::less<>>>(*vector, groups);

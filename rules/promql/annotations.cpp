@@ -2,10 +2,14 @@
 
 namespace pipewarden::rules::promql {
 
-std::string Annotations::Located(std::string_view kind, std::string_view text, PositionRange at) {
-  const int line = at.line > 0 ? at.line : 1;
-  const int column = at.line > 0 ? at.column : at.start + 1;
-  return std::string(kind) + std::string(text) + " (" + std::to_string(line) + ":" + std::to_string(column) + ")";
+std::vector<std::string> Annotations::Located(std::string_view kind, const Texts& texts) {
+  std::vector<std::string> located;
+  for (const auto& [text, at] : texts) {
+    const int line = at.line > 0 ? at.line : 1;
+    const int column = at.line > 0 ? at.column : at.start + 1;
+    located.push_back(std::string(kind) + text + " (" + std::to_string(line) + ":" + std::to_string(column) + ")");
+  }
+  return located;
 }
 
 }  // namespace pipewarden::rules::promql

@@ -1,7 +1,8 @@
-// Warnings and infos of an evaluation, with Prometheus' texts; each text once. Internal to rules/promql.
+// Warnings and infos of an evaluation, with Prometheus' texts. Each text once: what says it last gives the place.
+// Internal to rules/promql.
 #pragma once
 
-#include <set>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,17 +14,18 @@ namespace pipewarden::rules::promql {
 class Annotations {
  public:
   // The place is that of an expression in `query_text_of` the tree; it is printed as (line:col) by the engine.
-  void Warn(std::string_view text, PositionRange at) { warnings_.insert(Located("PromQL warning: ", text, at)); }
-  void Info(std::string_view text, PositionRange at) { infos_.insert(Located("PromQL info: ", text, at)); }
+  void Warn(std::string_view text, PositionRange at) { warnings_.insert_or_assign(std::string(text), at); }
+  void Info(std::string_view text, PositionRange at) { infos_.insert_or_assign(std::string(text), at); }
 
-  std::vector<std::string> warnings() const { return {warnings_.begin(), warnings_.end()}; }
-  std::vector<std::string> infos() const { return {infos_.begin(), infos_.end()}; }
+  std::vector<std::string> warnings() const { return Located("PromQL warning: ", warnings_); }
+  std::vector<std::string> infos() const { return Located("PromQL info: ", infos_); }
 
  private:
-  static std::string Located(std::string_view kind, std::string_view text, PositionRange at);
+  using Texts = std::map<std::string, PositionRange>;
+  static std::vector<std::string> Located(std::string_view kind, const Texts& texts);
 
-  std::set<std::string> warnings_;
-  std::set<std::string> infos_;
+  Texts warnings_;
+  Texts infos_;
 };
 
 }  // namespace pipewarden::rules::promql

@@ -1,11 +1,15 @@
 // Binary operators: scalars, vectors with scalars, and vectors matched by labels. Matching is worked out once a series;
-// only where several series share a match group are the steps looked at one by one.
+// only where several series share a match group are the steps looked at one by one. Floats run down columns; as soon as
+// the evaluation holds native histograms, each pair of cells is looked at by itself.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "core/text/go_string.h"
 #include "rules/promql/evaluator.h"
 #include "rules/promql/grouping.h"
+#include "rules/promql/histogram_arithmetic.h"
+#include "rules/promql/histogram_estimates.h"
 
 namespace pipewarden::rules::promql {
 namespace {
@@ -86,13 +90,118 @@ void Columns(const BinaryExpr& expr, const double* a, const double* b, const dou
   }
 }
 
+bool ChangesMetric(BinaryOp op) { return !IsComparison(op) && !IsTrim(op) && !IsSetOperator(op); }
+
+// Which kinds of samples an operator takes.
+bool TakesKinds(BinaryOp op, bool left_histogram, bool right_histogram) {
+  if (!left_histogram && !right_histogram) return !IsTrim(op);
+  if (!left_histogram) return op == BinaryOp::kMul;
+  if (!right_histogram) return op == BinaryOp::kMul || op == BinaryOp::kDiv || IsTrim(op);
+  return op == BinaryOp::kAdd || op == BinaryOp::kSub || op == BinaryOp::kEqual || op == BinaryOp::kNotEqual;
+}
+
+// Operators on cells of any kind. Of what goes wrong at a step the last is told, as in Prometheus.
+class MixedCells {
+ public:
+  MixedCells(const BinaryExpr& expr, Annotations& annotations, HistogramPool& histograms, std::size_t steps)
+      : expr_(expr), annotations_(annotations), histograms_(histograms), notes_(steps) {}
+  ~MixedCells() {
+    for (const Note& note : notes_) Tell(note);
+  }
+  MixedCells(const MixedCells&) = delete;
+  MixedCells& operator=(const MixedCells&) = delete;
+
+  void Column(const double* a, const double* b, const double* kept, double* out, std::size_t steps) {
+    for (std::size_t step = 0; step < steps; ++step)
+      if (IsPresent(a[step]) && IsPresent(b[step])) out[step] = One(a[step], b[step], kept[step], step);
+  }
+
+ private:
+  struct Note {
+    enum class What { kNothing, kTypes, kLayout, kResets, kBounds };
+    What what = What::kNothing;
+    bool left_histogram = false;
+    bool right_histogram = false;
+  };
+
+  double One(double a, double b, double kept, std::size_t step) {
+    const bool left = IsHistogram(a);
+    const bool right = IsHistogram(b);
+    if (!TakesKinds(expr_.op, left, right)) {
+      notes_[step] = {Note::What::kTypes, left, right};
+      return Absent();
+    }
+    if (!left && !right) return Cell(expr_, a, b, kept);
+    if (left && right) return TwoHistograms(*histograms_.At(a), *histograms_.At(b), kept, step);
+    FloatHistogram result = *histograms_.At(left ? a : b);
+    const double number = left ? b : a;
+    if (expr_.op == BinaryOp::kTrimUpper) {
+      TrimAbove(result, number);
+    } else if (expr_.op == BinaryOp::kTrimLower) {
+      TrimBelow(result, number);
+    } else {
+      if (expr_.op == BinaryOp::kMul)
+        Multiply(result, number);
+      else
+        Divide(result, number);
+      core::Compact(result);
+    }
+    return histograms_.Add(std::move(result));
+  }
+
+  double TwoHistograms(const FloatHistogram& a, const FloatHistogram& b, double kept, std::size_t step) {
+    if (IsComparison(expr_.op)) {
+      const bool holds = core::SameHistogram(a, b) == (expr_.op == BinaryOp::kEqual);
+      if (expr_.return_bool) return holds ? 1 : 0;
+      return holds ? kept : Absent();
+    }
+    FloatHistogram result = a;
+    const HistogramMerge merge = expr_.op == BinaryOp::kAdd ? Add(result, b) : Subtract(result, b);
+    if (!merge.possible) notes_[step] = {.what = Note::What::kLayout};
+    if (merge.resets_conflict) notes_[step] = {.what = Note::What::kResets};
+    if (!merge.possible || merge.resets_conflict) return Absent();
+    if (merge.bounds_reconciled) notes_[step] = {.what = Note::What::kBounds};
+    if (expr_.op == BinaryOp::kSub) result.hint = core::CounterResetHint::kGauge;
+    core::Compact(result);
+    return histograms_.Add(std::move(result));
+  }
+
+  void Tell(const Note& note) {
+    const std::string op(BinaryOpText(expr_.op));
+    const std::string doing = expr_.op == BinaryOp::kAdd ? "addition" : "subtraction";
+    const auto kind = [](bool histogram) { return histogram ? "histogram" : "float"; };
+    switch (note.what) {
+      case Note::What::kNothing:
+        break;
+      case Note::What::kTypes:
+        annotations_.Info("incompatible sample types encountered for binary operator " + core::GoQuote(op) + ": " +
+                              kind(note.left_histogram) + " " + op + " " + kind(note.right_histogram),
+                          expr_.pos);
+        break;
+      case Note::What::kLayout:
+        annotations_.Warn("incompatible bucket layout encountered for binary operator " + op, expr_.pos);
+        break;
+      case Note::What::kResets:
+        annotations_.Warn("conflicting counter resets during histogram " + doing, expr_.pos);
+        break;
+      case Note::What::kBounds:
+        annotations_.Info("mismatched custom buckets were reconciled during " + doing, expr_.pos);
+        break;
+    }
+  }
+
+  const BinaryExpr& expr_;
+  Annotations& annotations_;
+  HistogramPool& histograms_;
+  std::vector<Note> notes_;
+};
+
 // The match groups of both sides: a number for each row, equal where the matching labels are.
 class Signatures {
  public:
   Signatures(const Evaluator& evaluator, const VectorMatching& matching) : evaluator_(evaluator), matching_(matching) {
     for (const std::string& label : matching.labels) ignored_.push_back(label);
-    for (const std::string_view name : {core::kMetricName, std::string_view("__type__"), std::string_view("__unit__")})
-      ignored_.push_back(name);
+    ignored_.push_back(core::kMetricName);
   }
 
   std::vector<std::size_t> Of(const VectorValue& side) {
@@ -102,7 +211,7 @@ class Signatures {
       if (matching_.on)
         AppendKeyOf(*head.labels, matching_.labels, evaluator_.NameIsHidden(head), key_);
       else
-        AppendKeyWithout(*head.labels, ignored_, true, key_);
+        AppendKeyWithout(*head.labels, ignored_, evaluator_.NameIsHidden(head), key_);
       groups[i] = index_.try_emplace(key_, index_.size()).first->second;
     }
     return groups;
@@ -164,8 +273,12 @@ class VectorMatch {
   core::Error Duplicate(std::size_t a, std::size_t b) const;
   SeriesHead ResultHead(const SeriesHead& many, const SeriesHead& one) const;
   bool SharesLabels() const { return matching_.labels.empty() && !matching_.on && matching_.include.empty(); }
+  // What the operator does not take is no match.
   bool PresentTogether(std::size_t many, std::size_t one, std::size_t step) const {
-    return IsPresent(many_.row(many)[step]) && IsPresent(one_.row(one)[step]);
+    const double a = many_.row(many)[step];
+    const double b = one_.row(one)[step];
+    return IsPresent(a) && IsPresent(b) &&
+           TakesKinds(expr_.op, IsHistogram(swapped_ ? b : a), IsHistogram(swapped_ ? a : b));
   }
 
   Evaluator& evaluator_;
@@ -255,7 +368,7 @@ core::Result<void> VectorMatch::CheckManySide(const GroupedRows& many, const Gro
 }
 
 SeriesHead VectorMatch::ResultHead(const SeriesHead& many, const SeriesHead& one) const {
-  const bool drops = !IsComparison(expr_.op);
+  const bool drops = ChangesMetric(expr_.op);
   if (SharesLabels() && !(drops && evaluator_.options().delayed_name_removal))
     return {many.labels, many.drop_name || drops || expr_.return_bool};
   core::Labels labels = drops ? WithoutMetadata(*many.labels) : evaluator_.VisibleLabels(many);
@@ -286,6 +399,8 @@ core::Result<VectorValue> VectorMatch::Run() {
   if (auto ok = CheckOneSide(one_groups, signatures.size()); !ok) return core::Fail(ok.error());
   if (auto ok = CheckManySide(many_rows, one_rows, signatures.size()); !ok) return core::Fail(ok.error());
   out.Reserve(many_.size());
+  const bool mixed = !evaluator_.histograms().empty() || IsTrim(expr_.op);
+  MixedCells cells(expr_, evaluator_.annotations(), evaluator_.histograms(), out.steps);
   for (std::size_t i = 0; i < many_.size(); ++i) {
     for (const std::size_t partner : one_rows.Of(many_groups[i])) {
       if (auto ok = evaluator_.CheckLimits(out.cells.size() + out.steps); !ok) return core::Fail(ok.error());
@@ -294,7 +409,9 @@ core::Result<VectorValue> VectorMatch::Run() {
       const double* many = many_.row(i);
       const double* one = one_.row(partner);
       // A comparison keeps the value of its left side.
-      if (swapped_)
+      if (mixed)
+        cells.Column(swapped_ ? one : many, swapped_ ? many : one, swapped_ ? one : many, row, out.steps);
+      else if (swapped_)
         Columns(expr_, one, many, one, row, out.steps);
       else
         Columns(expr_, many, one, many, row, out.steps);
@@ -344,18 +461,23 @@ core::Result<VectorValue> SetOperation(Evaluator& evaluator, const BinaryExpr& e
   return MergeEqualRows(std::move(lhs), !evaluator.options().delayed_name_removal);
 }
 
-void WithScalar(const BinaryExpr& expr, VectorValue& vector, const std::vector<double>& scalar, bool scalar_left) {
-  const bool drops = !IsComparison(expr.op) || expr.return_bool;
+void WithScalar(Evaluator& evaluator, const BinaryExpr& expr, VectorValue& vector, const std::vector<double>& scalar,
+                bool scalar_left) {
+  const bool drops = ChangesMetric(expr.op) || expr.return_bool;
+  const bool mixed = !evaluator.histograms().empty() || IsTrim(expr.op);
+  MixedCells cells(expr, evaluator.annotations(), evaluator.histograms(), vector.steps);
   for (std::size_t i = 0; i < vector.size(); ++i) {
     vector.series[i].drop_name |= drops;
     double* row = vector.row(i);
     // The vector's value passes a comparison, on whichever side it stands.
-    if (scalar_left)
+    if (mixed)
+      cells.Column(scalar_left ? scalar.data() : row, scalar_left ? row : scalar.data(), row, row, vector.steps);
+    else if (scalar_left)
       Columns(expr, scalar.data(), row, row, row, vector.steps);
     else
       Columns(expr, row, scalar.data(), row, row, vector.steps);
   }
-  if (IsComparison(expr.op) && !expr.return_bool) vector.DropEmptyRows();
+  if (mixed || (IsComparison(expr.op) && !expr.return_bool)) vector.DropEmptyRows();
 }
 
 }  // namespace
@@ -379,13 +501,6 @@ core::Result<Value> Evaluator::EvalBinary(const BinaryExpr& expr, const Steps& s
   }
   value.type = ValueType::kVector;
   value.vector = VectorValue(steps.count);
-  if (IsTrim(expr.op)) {
-    annotations_.Info("incompatible sample types encountered for binary operator \"" +
-                          std::string(BinaryOpText(expr.op)) + "\": float " + std::string(BinaryOpText(expr.op)) +
-                          " float",
-                      expr.pos);
-    return value;
-  }
   core::Result<VectorValue> out = VectorValue(steps.count);
   if (lhs_vector && rhs_vector) {
     const bool swap = expr.matching->card == Card::kOneToMany;
@@ -397,7 +512,7 @@ core::Result<Value> Evaluator::EvalBinary(const BinaryExpr& expr, const Steps& s
       out = VectorMatch(*this, expr, std::move(lhs->vector), std::move(rhs->vector)).Run();
   } else {
     VectorValue& vector = lhs_vector ? lhs->vector : rhs->vector;
-    WithScalar(expr, vector, lhs_vector ? rhs->scalar : lhs->scalar, !lhs_vector);
+    WithScalar(*this, expr, vector, lhs_vector ? rhs->scalar : lhs->scalar, !lhs_vector);
     out = CheckNames(std::move(vector));
   }
   if (!out) return core::Fail(out.error());

@@ -11,6 +11,7 @@
 namespace pipewarden::rules::promql {
 
 Annotations& CallContext::annotations() { return evaluator_.annotations(); }
+HistogramPool& CallContext::histograms() { return evaluator_.histograms(); }
 TimestampMs CallContext::query_start() const { return evaluator_.query().start; }
 TimestampMs CallContext::query_end() const { return evaluator_.query().end; }
 TimestampMs CallContext::query_step() const { return evaluator_.query().step; }

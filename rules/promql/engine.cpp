@@ -31,12 +31,15 @@ void SortByLabels(std::vector<ResultSeries>& matrix) {
 
 core::Result<void> TakeMatrix(Evaluator& evaluator, const Expr& expr, TimestampMs time, QueryResult& result) {
   auto read = evaluator.EvalWindows(
-      expr, Steps{time, 1, 1}, [&](const SeriesHead& head) { result.matrix.push_back({AnswerLabels(head), {}}); },
+      expr, Steps{time, 1, 1}, [&](const SeriesHead& head) { result.matrix.push_back({AnswerLabels(head), {}, {}}); },
       [&](std::size_t, const RangeWindow& window) {
-        for (std::size_t i = 0; i < window.size(); ++i)
-          result.matrix.back().points.push_back({window.times[i], window.values[i]});
+        ResultSeries& series = result.matrix.back();
+        for (std::size_t i = 0; i < window.size(); ++i) series.points.push_back({window.times[i], window.values[i]});
+        for (std::size_t i = 0; i < window.histograms.size(); ++i)
+          series.histograms.push_back({window.histogram_times[i], window.histograms[i]});
       });
-  std::erase_if(result.matrix, [](const ResultSeries& series) { return series.points.empty(); });
+  std::erase_if(result.matrix,
+                [](const ResultSeries& series) { return series.points.empty() && series.histograms.empty(); });
   SortByLabels(result.matrix);
   return read;
 }
@@ -64,9 +67,13 @@ core::Result<QueryResult> Engine::Instant(const Expr& expr, const Queryable& dat
     const auto vector = Finished(std::move(value->vector), options_);
     if (!vector) return core::Fail(vector.error());
     result.vector.reserve(vector->size());
-    for (std::size_t i = 0; i < vector->size(); ++i)
-      if (IsPresent(vector->cells[i]))
-        result.vector.push_back({AnswerLabels(vector->series[i]), time, vector->cells[i]});
+    for (std::size_t i = 0; i < vector->size(); ++i) {
+      const double cell = vector->cells[i];
+      if (IsHistogram(cell))
+        result.vector.push_back({AnswerLabels(vector->series[i]), time, 0, evaluator.histograms().At(cell)});
+      else if (IsPresent(cell))
+        result.vector.push_back({AnswerLabels(vector->series[i]), time, cell, nullptr});
+    }
   }
   TakeAnnotations(evaluator, result);
   return result;
@@ -93,10 +100,14 @@ core::Result<QueryResult> Engine::Range(const Expr& expr, const Queryable& data,
   QueryResult result;
   result.type = ValueType::kMatrix;
   const auto add = [&](LabelsPtr labels, const double* row) {
-    ResultSeries series{std::move(labels), {}};
-    for (std::size_t i = 0; i < steps.count; ++i)
-      if (IsPresent(row[i])) series.points.push_back({steps.At(i), row[i]});
-    if (!series.points.empty()) result.matrix.push_back(std::move(series));
+    ResultSeries series{std::move(labels), {}, {}};
+    for (std::size_t i = 0; i < steps.count; ++i) {
+      if (IsHistogram(row[i]))
+        series.histograms.push_back({steps.At(i), evaluator.histograms().At(row[i])});
+      else if (IsPresent(row[i]))
+        series.points.push_back({steps.At(i), row[i]});
+    }
+    if (!series.points.empty() || !series.histograms.empty()) result.matrix.push_back(std::move(series));
   };
   if (value->type == ValueType::kScalar) {
     add(std::make_shared<const core::Labels>(), value->scalar.data());

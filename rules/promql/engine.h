@@ -43,10 +43,16 @@ struct ResultSample {
   LabelsPtr labels;
   TimestampMs time = 0;
   double value = 0;
+  HistogramPtr histogram = nullptr;  // null where it is a float
+};
+struct HistogramPoint {
+  TimestampMs time = 0;
+  HistogramPtr histogram;  // never null
 };
 struct ResultSeries {
   LabelsPtr labels;
-  std::vector<core::Sample> points;  // ascending times; never empty
+  std::vector<core::Sample> points;             // ascending times
+  std::vector<HistogramPoint> histograms = {};  // likewise; no time is in both, and not both are empty
 };
 
 // What a query yields. `type` says which member holds it.

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/text/go_string.h"
 #include "rules/promql/grouping.h"
+#include "rules/promql/histogram_arithmetic.h"
 
 namespace pipewarden::rules::promql {
 namespace {
@@ -45,6 +47,61 @@ double DurationSeconds(const DurationExpr& expr, const QueryWindow& query) {
   return 0;
 }
 
+// A NaN with bits that mean something in cells is an ordinary one where it comes from outside.
+double PlainNaN(double nan) { return IsAbsent(nan) || IsHistogram(nan) ? core::NormalNaN() : nan; }
+
+// Selectors below histogram_count, _sum or _avg and below nothing that looks at buckets.
+void FindSummaries(const Expr& expr, bool below_summary, std::unordered_set<const Expr*>& found) {
+  if (expr.kind == Expr::Kind::kVectorSelector && below_summary) found.insert(&expr);
+  if (expr.kind == Expr::Kind::kSubquery) return;
+  if (expr.kind == Expr::Kind::kBinary) {
+    const BinaryOp op = static_cast<const BinaryExpr&>(expr).op;
+    if (op == BinaryOp::kTrimUpper || op == BinaryOp::kTrimLower) return;
+  }
+  if (expr.kind == Expr::Kind::kCall) {
+    const std::string_view name = static_cast<const Call&>(expr).function->name;
+    if (name == "histogram_count" || name == "histogram_sum" || name == "histogram_avg")
+      below_summary = true;
+    else if (name.starts_with("histogram_"))
+      return;
+  }
+  for (const Expr* child : ChildrenOf(expr)) FindSummaries(*child, below_summary, found);
+}
+
+// Count and sum alone. Without the buckets nobody can find a reset later, so the hint tells of it.
+HistogramPtr Summary(const FloatHistogram& histogram, const FloatHistogram* previous) {
+  FloatHistogram summary;
+  summary.hint = histogram.hint;
+  if (histogram.hint == core::CounterResetHint::kUnknown && previous != nullptr)
+    summary.hint =
+        core::IsReset(histogram, *previous) ? core::CounterResetHint::kReset : core::CounterResetHint::kNotReset;
+  summary.schema = histogram.schema;
+  summary.count = histogram.count;
+  summary.sum = histogram.sum;
+  return std::make_shared<const FloatHistogram>(std::move(summary));
+}
+
+// The same for all histograms of the columns, which follow one another in a series.
+void SummarizeAll(SampleColumns& samples) {
+  const FloatHistogram* previous = nullptr;
+  std::vector<HistogramPtr> summaries(samples.histograms.size());
+  for (std::size_t i = 0; i < samples.histograms.size(); ++i) {
+    if (samples.histograms[i] == nullptr) continue;
+    summaries[i] = Summary(*samples.histograms[i], previous);
+    previous = samples.histograms[i].get();
+  }
+  samples.histograms = std::move(summaries);
+}
+
+// A subquery may leave out samples, or take one twice, so what a hint says of the sample before is not so.
+HistogramPtr WithoutHint(const HistogramPtr& histogram) {
+  using core::CounterResetHint;
+  if (histogram->hint == CounterResetHint::kUnknown || histogram->hint == CounterResetHint::kGauge) return histogram;
+  auto changed = std::make_shared<FloatHistogram>(*histogram);
+  changed->hint = CounterResetHint::kUnknown;
+  return changed;
+}
+
 bool AnyAt(const Expr& expr) {
   bool found = false;
   Walk(expr, [&](const Expr& node) {
@@ -74,7 +131,7 @@ void VectorValue::DropEmptyRows() {
 }
 
 core::Result<void> Evaluator::CheckLimits(std::size_t more) {
-  if (held_ + more > options_.max_samples)
+  if (held_ + more + histograms_.samples() > options_.max_samples)
     return core::Fail(core::ErrorCode::kLimit,
                       "query processing would load too many samples into memory in query execution");
   if (limits_.cancel != nullptr && limits_.cancel->load(std::memory_order_relaxed))
@@ -175,6 +232,7 @@ core::Result<void> Evaluator::Bounds(const Expr& expr, TimestampMs start, Timest
 
 core::Result<void> Evaluator::Open(const Expr& expr, const Queryable& data) {
   has_at_ = AnyAt(expr);
+  FindSummaries(expr, false, summary_only_);
   TimestampMs from = std::numeric_limits<TimestampMs>::max();
   TimestampMs to = std::numeric_limits<TimestampMs>::min();
   if (auto ok = Bounds(expr, query_.start, query_.end, from, to); !ok) return ok;
@@ -298,20 +356,36 @@ core::Result<VectorValue> Evaluator::EvalSelector(const VectorSelector& selector
     buffer_.Clear();
     auto read = first == last ? (*set)->ReadLast(i, hints.from, hints.to, buffer_)
                               : (*set)->Read(i, hints.from, hints.to, buffer_);
+    const bool summary = !buffer_.histograms.empty() && summary_only_.contains(&selector);
+    // Whether there was a reset shows in the samples before.
+    if (summary && read && first == last) {
+      buffer_.Clear();
+      read = (*set)->Read(i, hints.from, hints.to, buffer_);
+    }
     if (!read) return core::Fail(read.error());
     if (buffer_.empty()) continue;
+    if (summary) SummarizeAll(buffer_);
     samples_read_ += buffer_.size();
     if (auto ok = CheckLimits(vector.cells.size() + steps.count); !ok) return core::Fail(ok.error());
     double* row = vector.AddRow((*set)->labels(i), false);
-    std::size_t next = 0;  // of the sample behind the newest one that is not after the step
+    std::size_t next = 0;    // of the sample behind the newest one that is not after the step
+    std::size_t pooled = 0;  // `next` of the newest histogram in the pool
+    double histogram = 0;
     bool any = false;
     for (std::size_t step = 0; step < steps.count; ++step) {
       const TimestampMs time = shift->Of(steps.At(step));
       while (next < buffer_.size() && buffer_.times[next] <= time) ++next;
       if (next == 0 || buffer_.times[next - 1] <= time - lookback_ms_) continue;
-      const double value = buffer_.values[next - 1];
-      if (core::IsStaleNaN(value)) continue;
-      if (IsHistogramMark(value)) return core::Fail(core::ErrorCode::kInvalid, std::string(kNoNativeHistograms));
+      double value = buffer_.values[next - 1];
+      if (std::isnan(value)) {
+        if (core::IsStaleNaN(value)) continue;
+        const bool is_histogram = !buffer_.histograms.empty() && buffer_.histograms[next - 1] != nullptr;
+        if (is_histogram && take == Take::kValues && pooled != next) {
+          histogram = histograms_.Add(buffer_.histograms[next - 1]);
+          pooled = next;
+        }
+        value = is_histogram ? histogram : PlainNaN(value);
+      }
       row[step] = take == Take::kValues ? value : static_cast<double>(buffer_.times[next - 1]) / 1000;
       any = true;
     }
@@ -325,7 +399,13 @@ core::Result<Value> Evaluator::EvalUnary(const UnaryExpr& expr, const Steps& ste
   if (!value || !expr.negate) return value;
   for (double& v : value->scalar) v = -v;
   for (double& cell : value->vector.cells)
-    if (IsPresent(cell)) cell = -cell;
+    if (IsFloat(cell)) {
+      cell = -cell;
+    } else if (IsHistogram(cell)) {
+      FloatHistogram negative = *histograms_.At(cell);
+      Multiply(negative, -1);
+      cell = histograms_.Add(std::move(negative));
+    }
   for (SeriesHead& head : value->vector.series) head.drop_name = true;
   if (value->type != ValueType::kVector) return value;
   auto checked = CheckNames(std::move(value->vector));
@@ -347,7 +427,8 @@ core::Result<Value> Evaluator::EvalMap(const Call& call, const Steps& steps) {
   if (!value) return value;
   const MapBody body = call.function->map;
   for (double& cell : value->vector.cells)
-    if (IsPresent(cell)) cell = body(cell);
+    if (IsPresent(cell)) cell = IsHistogram(cell) ? Absent() : body(cell);
+  if (!histograms_.empty()) value->vector.DropEmptyRows();
   for (SeriesHead& head : value->vector.series) head.drop_name = true;
   auto checked = CheckNames(std::move(value->vector));
   if (!checked) return core::Fail(checked.error());
@@ -368,7 +449,7 @@ core::Result<Value> Evaluator::EvalRange(const Call& call, const Steps& steps) {
     if (!param) return core::Fail(param.error());
     params.push_back(std::move(*param));
   }
-  CallNotes notes{.annotations = annotations_, .call = call, .matrix_arg = *matrix, .metric_name = {}, .error = {}};
+  CallNotes notes{.annotations = annotations_, .histograms = histograms_, .call = call, .metric_name = {}, .error = {}};
   Value value;
   value.type = ValueType::kVector;
   value.vector = VectorValue(steps.count);
@@ -384,6 +465,12 @@ core::Result<Value> Evaluator::EvalRange(const Call& call, const Steps& steps) {
       },
       [&](std::size_t step, RangeWindow& window) {
         window.notes = &notes;
+        if (!function.reads_histograms && !window.histograms.empty()) {
+          if (window.values.empty()) return;
+          annotations_.Info("ignored histograms in a range containing both floats and histograms for metric name " +
+                                core::GoQuote(notes.metric_name),
+                            notes.at());
+        }
         for (std::size_t i = 0; i < params.size(); ++i) at_step[i] = params[i][step];
         row[step] = function.range(window, at_step);
       });
@@ -424,6 +511,7 @@ core::Result<void> MatrixReader::OpenSelector(const MatrixSelector& matrix, cons
   offset_ = shift->offset;
   from_ = Start(steps.start) + 1;
   to_ = End(steps.last());
+  summary_only_ = evaluator_->summary_only_.contains(matrix.vector.get());
   auto set = evaluator_->querier_->Select({.from = from_, .to = to_}, matrix.vector->matchers);
   if (!set) return core::Fail(set.error());
   set_ = std::move(*set);
@@ -447,26 +535,48 @@ core::Result<void> MatrixReader::OpenSubquery(const SubqueryExpr& subquery, cons
 }
 
 core::Result<void> MatrixReader::Load(std::size_t index) {
-  samples_.Clear();
+  floats_.Clear();
+  histogram_times_.clear();
+  histograms_.clear();
   if (set_ == nullptr) {
     const double* row = inner_.row(index);
-    for (std::size_t step = 0; step < inner_.steps; ++step)
-      if (IsPresent(row[step])) samples_.Add(inner_steps_.At(step), row[step]);
-    return evaluator_->CheckLimits(samples_.size());
+    for (std::size_t step = 0; step < inner_.steps; ++step) {
+      if (IsHistogram(row[step])) {
+        histogram_times_.push_back(inner_steps_.At(step));
+        histograms_.push_back(WithoutHint(evaluator_->histograms().At(row[step])));
+      } else if (IsPresent(row[step])) {
+        floats_.Add(inner_steps_.At(step), row[step]);
+      }
+    }
+    return evaluator_->CheckLimits(floats_.size() + histograms_.size());
   }
-  if (auto read = set_->Read(index, from_, to_, samples_); !read) return read;
-  evaluator_->samples_read_ += samples_.size();
+  if (auto read = set_->Read(index, from_, to_, floats_); !read) return read;
+  evaluator_->samples_read_ += floats_.size();
+  if (summary_only_) SummarizeAll(floats_);
+  Split();
+  return evaluator_->CheckLimits(floats_.size() + histograms_.size());
+}
+
+// Takes histograms and staleness markers out of the floats.
+void MatrixReader::Split() {
   std::size_t kept = 0;
-  for (std::size_t i = 0; i < samples_.size(); ++i) {
-    const double value = samples_.values[i];
-    if (core::IsStaleNaN(value)) continue;
-    if (IsHistogramMark(value)) return core::Fail(core::ErrorCode::kInvalid, std::string(kNoNativeHistograms));
-    samples_.times[kept] = samples_.times[i];
-    samples_.values[kept++] = value;
+  for (std::size_t i = 0; i < floats_.size(); ++i) {
+    double value = floats_.values[i];
+    if (std::isnan(value)) {
+      if (core::IsStaleNaN(value)) continue;
+      if (!floats_.histograms.empty() && floats_.histograms[i] != nullptr) {
+        histogram_times_.push_back(floats_.times[i]);
+        histograms_.push_back(std::move(floats_.histograms[i]));
+        continue;
+      }
+      value = PlainNaN(value);
+    }
+    floats_.times[kept] = floats_.times[i];
+    floats_.values[kept++] = value;
   }
-  samples_.times.resize(kept);
-  samples_.values.resize(kept);
-  return evaluator_->CheckLimits(samples_.size());
+  floats_.times.resize(kept);
+  floats_.values.resize(kept);
+  floats_.histograms.clear();
 }
 
 }  // namespace pipewarden::rules::promql

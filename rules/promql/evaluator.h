@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "rules/promql/annotations.h"
 #include "rules/promql/engine.h"
@@ -57,6 +58,9 @@ class Evaluator {
   const EngineOptions& options() const { return options_; }
   const QueryWindow& query() const { return query_; }
   Annotations& annotations() { return annotations_; }
+  // Empty as long as no selection had any: then no cell holds one.
+  HistogramPool& histograms() { return histograms_; }
+  const HistogramPool& histograms() const { return histograms_; }
   std::size_t samples_read() const { return samples_read_; }
 
   // An error where the query was cancelled, is out of time or holds too many samples with `more` besides.
@@ -91,15 +95,14 @@ class Evaluator {
   TimestampMs lookback_ms_ = 0;
   std::unique_ptr<Querier> querier_;
   bool has_at_ = false;  // some selector is pinned by @, so that parts may not depend on the step
+  // Selectors of whose histograms only count and sum are looked at.
+  std::unordered_set<const Expr*> summary_only_;
   Annotations annotations_;
+  HistogramPool histograms_;
   SampleColumns buffer_;
   std::size_t held_ = 0;  // samples in values alive
   std::size_t samples_read_ = 0;
 };
-
-// The message of samples that this engine does not evaluate yet.
-inline constexpr std::string_view kNoNativeHistograms =
-    "native histograms are not supported yet; select float series only, for example the classic _bucket series";
 
 // The series of a matrix selector or a subquery, read one after another.
 class MatrixReader {
@@ -110,9 +113,13 @@ class MatrixReader {
   SeriesHead head(std::size_t index) const {
     return set_ != nullptr ? SeriesHead{set_->labels(index), false} : inner_.series[index];
   }
-  // Fills samples() with the series' samples in all ranges, without staleness markers.
+  // Fills floats and histograms with the series' samples in all ranges, without staleness markers.
   core::Result<void> Load(std::size_t index);
-  const SampleColumns& samples() const { return samples_; }
+  bool empty() const { return floats_.empty() && histogram_times_.empty(); }
+  std::span<const TimestampMs> times() const { return floats_.times; }
+  std::span<const double> values() const { return floats_.values; }
+  std::span<const TimestampMs> histogram_times() const { return histogram_times_; }
+  std::span<const HistogramPtr> histograms() const { return histograms_; }
 
   // (start, end] of the range at a step.
   TimestampMs End(TimestampMs step) const { return at_.value_or(step) - offset_; }
@@ -122,6 +129,7 @@ class MatrixReader {
   explicit MatrixReader(Evaluator& evaluator) : evaluator_(&evaluator) {}
   core::Result<void> OpenSelector(const MatrixSelector& matrix, const Steps& steps);
   core::Result<void> OpenSubquery(const SubqueryExpr& subquery, const Steps& steps);
+  void Split();
 
   Evaluator* evaluator_;
   std::optional<TimestampMs> at_;
@@ -132,7 +140,31 @@ class MatrixReader {
   std::unique_ptr<SeriesSet> set_;
   VectorValue inner_;  // of a subquery
   Steps inner_steps_;
-  SampleColumns samples_;
+  bool summary_only_ = false;
+  SampleColumns floats_;
+  std::vector<TimestampMs> histogram_times_;
+  std::vector<HistogramPtr> histograms_;
+};
+
+// Which samples of a column lie within a range that moves forward.
+class WindowEdge {
+ public:
+  explicit WindowEdge(std::span<const TimestampMs> times) : times_(times) {}
+  void MoveTo(TimestampMs start, TimestampMs end) {
+    while (first_ < times_.size() && times_[first_] <= start) ++first_;
+    last_ = std::max(last_, first_);
+    while (last_ < times_.size() && times_[last_] <= end) ++last_;
+  }
+  std::size_t size() const { return last_ - first_; }
+  template <class T>
+  std::span<const T> Of(std::span<const T> column) const {
+    return column.subspan(first_, last_ - first_);
+  }
+
+ private:
+  std::span<const TimestampMs> times_;
+  std::size_t first_ = 0;
+  std::size_t last_ = 0;
 };
 
 template <class OnSeries, class OnWindow>
@@ -142,25 +174,24 @@ core::Result<void> Evaluator::EvalWindows(const Expr& matrix, const Steps& steps
   if (!reader) return core::Fail(reader.error());
   for (std::size_t i = 0; i < reader->size(); ++i) {
     if (auto loaded = reader->Load(i); !loaded) return loaded;
-    if (reader->samples().empty()) continue;
+    if (reader->empty()) continue;
     // What the caller fills a row of.
     if (auto ok = CheckLimits((i + 1) * steps.count); !ok) return ok;
     on_series(reader->head(i));
-    const std::span<const TimestampMs> times = reader->samples().times;
-    const std::span<const double> values = reader->samples().values;
-    std::size_t first = 0;
-    std::size_t last = 0;
+    WindowEdge floats(reader->times());
+    WindowEdge histograms(reader->histogram_times());
     RangeWindow window;
     for (std::size_t step = 0; step < steps.count; ++step) {
       window.eval_time = steps.At(step);
       window.start = reader->Start(window.eval_time);
       window.end = reader->End(window.eval_time);
-      while (first < times.size() && times[first] <= window.start) ++first;
-      last = std::max(last, first);
-      while (last < times.size() && times[last] <= window.end) ++last;
-      if (first == last) continue;
-      window.times = times.subspan(first, last - first);
-      window.values = values.subspan(first, last - first);
+      floats.MoveTo(window.start, window.end);
+      histograms.MoveTo(window.start, window.end);
+      if (floats.size() == 0 && histograms.size() == 0) continue;
+      window.times = floats.Of(reader->times());
+      window.values = floats.Of(reader->values());
+      window.histogram_times = histograms.Of(reader->histogram_times());
+      window.histograms = histograms.Of(reader->histograms());
       on_window(step, window);
       if ((step & 255U) == 255U)
         if (auto ok = CheckLimits(0); !ok) return ok;

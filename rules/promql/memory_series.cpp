@@ -87,20 +87,40 @@ MemorySeries::Entry& MemorySeries::EntryOf(const core::Labels& labels) {
   return series_[at->second];
 }
 
+std::size_t MemorySeries::PlaceFor(SampleColumns& samples, TimestampMs time) {
+  const auto at = std::ranges::lower_bound(samples.times, time) - samples.times.begin();
+  const auto index = static_cast<std::size_t>(at);
+  if (index < samples.size() && samples.times[index] == time) return index;
+  samples.times.insert(samples.times.begin() + at, time);
+  samples.values.insert(samples.values.begin() + at, 0);
+  if (!samples.histograms.empty()) samples.histograms.insert(samples.histograms.begin() + at, nullptr);
+  return index;
+}
+
 void MemorySeries::Add(const core::Labels& labels, TimestampMs time, double value) {
   SampleColumns& samples = EntryOf(labels).samples;
-  const auto at = std::ranges::lower_bound(samples.times, time) - samples.times.begin();
-  if (static_cast<std::size_t>(at) < samples.size() && samples.times[static_cast<std::size_t>(at)] == time) {
-    samples.values[static_cast<std::size_t>(at)] = value;
-    return;
-  }
-  samples.times.insert(samples.times.begin() + at, time);
-  samples.values.insert(samples.values.begin() + at, value);
-  if (!samples.histograms.empty()) samples.histograms.insert(samples.histograms.begin() + at, nullptr);
+  const std::size_t at = PlaceFor(samples, time);
+  samples.values[at] = value;
+  if (!samples.histograms.empty()) samples.histograms[at] = nullptr;
+}
+
+void MemorySeries::Add(const core::Labels& labels, TimestampMs time, const HistogramPtr& histogram) {
+  SampleColumns& samples = EntryOf(labels).samples;
+  const std::size_t at = PlaceFor(samples, time);
+  samples.values[at] = HistogramMark();
+  samples.histograms.resize(samples.size());
+  auto stored = std::make_shared<FloatHistogram>(*histogram);
+  stored->hint = core::StoredHint(*histogram, at > 0 ? samples.histograms[at - 1].get() : nullptr);
+  samples.histograms[at] = std::move(stored);
 }
 
 void MemorySeries::Add(const core::Labels& labels, const SampleColumns& samples) {
-  for (std::size_t i = 0; i < samples.size(); ++i) Add(labels, samples.times[i], samples.values[i]);
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (!samples.histograms.empty() && samples.histograms[i] != nullptr)
+      Add(labels, samples.times[i], samples.histograms[i]);
+    else
+      Add(labels, samples.times[i], samples.values[i]);
+  }
 }
 
 void MemorySeries::Clear() {

@@ -13,6 +13,8 @@ class MemorySeries final : public Queryable {
  public:
   // Adds a sample, at any time. One at the same time is replaced.
   void Add(const core::Labels& labels, TimestampMs time, double value);
+  // Its hint becomes what a storage would give it by the sample before.
+  void Add(const core::Labels& labels, TimestampMs time, const HistogramPtr& histogram);
   // Whole columns of a new or existing series; the times must ascend.
   void Add(const core::Labels& labels, const SampleColumns& samples);
   void Clear();
@@ -28,6 +30,8 @@ class MemorySeries final : public Queryable {
 
  private:
   Entry& EntryOf(const core::Labels& labels);
+  // Of the sample at the time, which is made where there is none.
+  static std::size_t PlaceFor(SampleColumns& samples, TimestampMs time);
 
   std::vector<Entry> series_;
   std::unordered_map<core::Labels, std::size_t, core::LabelsHash> index_;

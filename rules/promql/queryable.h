@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/model/float_histogram.h"
 #include "core/model/labels.h"
 #include "core/model/matcher.h"
 #include "core/model/sample.h"
@@ -25,7 +26,8 @@ using core::TimestampMs;
 // Shared with the storage's index, so that selecting 10,000 series copies no strings. Never null.
 using LabelsPtr = std::shared_ptr<const core::Labels>;
 
-struct FloatHistogram;  // native histograms: not evaluated yet, their place is kept
+using core::FloatHistogram;
+using core::HistogramPtr;
 
 // A sample that is a native histogram has this value (a NaN that no arithmetic yields) in SampleColumns::values, and
 // its histogram at the same index of SampleColumns::histograms.
@@ -38,7 +40,7 @@ inline bool IsHistogramMark(double value) { return std::bit_cast<std::uint64_t>(
 struct SampleColumns {
   std::vector<TimestampMs> times;
   std::vector<double> values;
-  std::vector<std::shared_ptr<const FloatHistogram>> histograms;  // empty, or as long as times
+  std::vector<HistogramPtr> histograms;  // empty, or as long as times
 
   std::size_t size() const { return times.size(); }
   bool empty() const { return times.empty(); }
@@ -50,6 +52,13 @@ struct SampleColumns {
   void Add(TimestampMs time, double value) {
     times.push_back(time);
     values.push_back(value);
+    if (!histograms.empty()) histograms.push_back(nullptr);
+  }
+  void Add(TimestampMs time, HistogramPtr histogram) {
+    histograms.resize(times.size());
+    times.push_back(time);
+    values.push_back(HistogramMark());
+    histograms.push_back(std::move(histogram));
   }
 };
 
@@ -71,13 +80,11 @@ class SeriesSet {
   virtual core::Result<void> ReadLast(std::size_t index, TimestampMs from, TimestampMs to, SampleColumns& out) const {
     SampleColumns all;
     auto read = Read(index, from, to, all);
-    if (read && !all.empty()) {
+    if (!read || all.empty()) return read;
+    if (!all.histograms.empty() && all.histograms.back() != nullptr)
+      out.Add(all.times.back(), all.histograms.back());
+    else
       out.Add(all.times.back(), all.values.back());
-      if (!all.histograms.empty()) {
-        out.histograms.resize(out.size() - 1);
-        out.histograms.push_back(all.histograms.back());
-      }
-    }
     return read;
   }
 };

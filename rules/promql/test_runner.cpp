@@ -10,10 +10,12 @@
 #include <sstream>
 
 #include "core/text/go_float.h"
+#include "rules/promql/custom_buckets.h"
 #include "rules/promql/engine.h"
 #include "rules/promql/evaluator.h"
 #include "rules/promql/functions/function.h"
 #include "rules/promql/grouping.h"
+#include "rules/promql/histogram_estimates.h"
 #include "rules/promql/memory_series.h"
 #include "rules/promql/parser.h"
 #include "rules/promql/print_options.h"
@@ -67,8 +69,11 @@ class ScriptRunner {
                               .max_samples = 10'000'000,
                               .delayed_name_removal = true}) {}
 
-  void Run(const LoadCommand& load);
-  void Clear() { data_.Clear(); }
+  core::Result<void> Run(const LoadCommand& load);
+  void Clear() {
+    data_.Clear();
+    start_timestamps_ = false;
+  }
   Verdict Run(const EvalCommand& eval);
 
  private:
@@ -76,7 +81,6 @@ class ScriptRunner {
   Verdict RunInstant(const EvalCommand& eval, const Expr& expr);
   Verdict RunAsRange(const EvalCommand& eval, const Expr& expr);
   Verdict RunPinned(const EvalCommand& eval, const Expr& expr);
-  void LoadCustomBuckets(const LoadCommand& load);
 
   static Verdict CheckError(const EvalCommand& eval, const core::Error& error);
   static Verdict CheckAnnotations(const EvalCommand& eval, const QueryResult& result);
@@ -86,43 +90,34 @@ class ScriptRunner {
 
   Engine engine_;
   MemorySeries data_;
+  bool start_timestamps_ = false;
 };
 
-bool Expects(const std::vector<ScriptSeries>& series, bool SequenceValue::* what) {
-  return std::ranges::any_of(series, [&](const ScriptSeries& one) { return std::ranges::any_of(one.values, what); });
-}
-
-void ScriptRunner::Run(const LoadCommand& load) {
+core::Result<void> ScriptRunner::Run(const LoadCommand& load) {
+  start_timestamps_ |= load.with_start_timestamps;
+  CustomBuckets custom;
   for (const ScriptSeries& series : load.series) {
-    SampleColumns samples;
     for (std::size_t i = 0; i < series.values.size(); ++i) {
       const SequenceValue& value = series.values[i];
-      if (value.present)
-        samples.Add(static_cast<TimestampMs>(i) * load.step, value.histogram ? HistogramMark() : value.value);
+      const TimestampMs time = static_cast<TimestampMs>(i) * load.step;
+      if (value.histogram != nullptr) {
+        data_.Add(series.labels, time, value.histogram);
+      } else if (value.present) {
+        data_.Add(series.labels, time, value.value);
+        if (load.with_custom_buckets) custom.Add(series.labels, time, value.value);
+      }
     }
-    data_.Add(series.labels, samples);
   }
-  if (load.with_custom_buckets) LoadCustomBuckets(load);
-}
-
-// The native histograms that Prometheus makes of classic ones, so that what reads them is seen to need them.
-void ScriptRunner::LoadCustomBuckets(const LoadCommand& load) {
-  for (const ScriptSeries& series : load.series) {
-    const std::string_view name = series.labels.Get(core::kMetricName);
-    if (!name.ends_with("_bucket") || !series.labels.Has("le")) continue;
-    core::Labels base = series.labels;
-    base.Remove("le");
-    base.Set(core::kMetricName, std::string(name.substr(0, name.size() - 7)));
-    SampleColumns samples;
-    for (std::size_t i = 0; i < series.values.size(); ++i)
-      if (series.values[i].present) samples.Add(static_cast<TimestampMs>(i) * load.step, HistogramMark());
-    data_.Add(base, samples);
-  }
+  const auto built = custom.Build();
+  if (!built) return core::Fail(built.error());
+  for (const CustomBuckets::Series& series : *built)
+    for (const auto& [time, histogram] : series.samples) data_.Add(series.labels, time, histogram);
+  return {};
 }
 
 Verdict ScriptRunner::Run(const EvalCommand& eval) {
   if (const std::string missing = MissingFeature(eval.query); !missing.empty()) return Skipped(missing);
-  if (Expects(eval.series, &SequenceValue::histogram)) return Skipped("native histograms");
+  if (start_timestamps_) return Skipped("start timestamps");
   const auto expr = ParseExpr(eval.query, {.experimental_functions = true});
   if (!expr) return CheckError(eval, expr.error());
   if (eval.is_range) return RunRange(eval, **expr);
@@ -133,7 +128,6 @@ Verdict ScriptRunner::Run(const EvalCommand& eval) {
 }
 
 Verdict ScriptRunner::CheckError(const EvalCommand& eval, const core::Error& error) {
-  if (error.message == kNoNativeHistograms) return Skipped("native histograms");
   if (!eval.fail) return Failed("failed unexpectedly: " + error.message);
   if (eval.fail->how == Expectation::How::kText && eval.fail->text != error.message)
     return Failed("failed with: " + error.message + "\n  expected:    " + eval.fail->text);
@@ -176,30 +170,62 @@ Verdict ScriptRunner::CheckAnnotations(const EvalCommand& eval, const QueryResul
   return verdict;
 }
 
+bool SameBuckets(const core::HistogramBuckets& a, const core::HistogramBuckets& b) {
+  return std::ranges::equal(a, b, [](const core::HistogramBucket& x, const core::HistogramBucket& y) {
+    return x.index == y.index && AlmostEqual(x.count, y.count);
+  });
+}
+
+bool AlmostEqual(core::FloatHistogram expected, core::FloatHistogram got, bool with_hint) {
+  core::Compact(expected);
+  core::Compact(got);
+  return expected.schema == got.schema && AlmostEqual(expected.count, got.count) &&
+         AlmostEqual(expected.sum, got.sum) && expected.zero_threshold == got.zero_threshold &&
+         AlmostEqual(expected.zero_count, got.zero_count) &&
+         (!expected.is_custom() || core::SameBounds(expected, got)) && SameBuckets(expected.positive, got.positive) &&
+         SameBuckets(expected.negative, got.negative) && (!with_hint || expected.hint == got.hint);
+}
+
+// Empty where the sample is the one expected.
+std::string Difference(const SequenceValue& expected, double value, const HistogramPtr& histogram) {
+  const bool same = expected.histogram != nullptr && histogram != nullptr
+                        ? AlmostEqual(*expected.histogram, *histogram, expected.hint_given)
+                        : expected.histogram == histogram && AlmostEqual(expected.value, value);
+  if (same) return "";
+  const auto text = [](const HistogramPtr& h, double v) {
+    return h != nullptr ? HistogramScriptText(*h) : core::FormatGoFloat(v, 'g', -1);
+  };
+  return "expected " + text(expected.histogram, expected.value) + ", got " + text(histogram, value);
+}
+
+// The point at the time, of either kind.
+std::string CheckPoint(const ResultSeries& got, TimestampMs time, const SequenceValue& expected) {
+  const auto point = std::ranges::lower_bound(got.points, time, {}, &core::Sample::time);
+  if (point != got.points.end() && point->time == time) return Difference(expected, point->value, nullptr);
+  const auto histogram = std::ranges::lower_bound(got.histograms, time, {}, &HistogramPoint::time);
+  if (histogram != got.histograms.end() && histogram->time == time)
+    return Difference(expected, 0, histogram->histogram);
+  return "expected a point, got none";
+}
+
 Verdict ScriptRunner::CheckMatrix(const std::vector<ScriptSeries>& expected, TimestampMs start, TimestampMs step,
                                   const QueryResult& result) {
   std::size_t wanted = 0;
   for (const ScriptSeries& series : expected) {
-    std::vector<core::Sample> points;
-    for (std::size_t i = 0; i < series.values.size(); ++i)
-      if (series.values[i].present)
-        points.push_back({start + static_cast<TimestampMs>(i) * step, series.values[i].value});
-    if (points.empty()) continue;
+    const auto points = static_cast<std::size_t>(std::ranges::count_if(series.values, &SequenceValue::present));
+    if (points == 0) continue;
     ++wanted;
     const auto got = std::ranges::find_if(result.matrix, [&](const auto& one) { return *one.labels == series.labels; });
     if (got == result.matrix.end()) return Failed("expected series is missing: " + LabelsText(series.labels));
-    if (got->points.size() != points.size())
-      return Failed(LabelsText(series.labels) + ": expected " + std::to_string(points.size()) + " points, got " +
-                    std::to_string(got->points.size()));
-    for (std::size_t i = 0; i < points.size(); ++i) {
-      if (got->points[i].time != points[i].time)
-        return Failed(LabelsText(series.labels) + ": expected a point at " + std::to_string(points[i].time) +
-                      " ms, got one at " + std::to_string(got->points[i].time) + " ms");
-      if (!AlmostEqual(points[i].value, got->points[i].value))
-        return Failed(LabelsText(series.labels) + " at " + std::to_string(points[i].time) + " ms: expected " +
-                      core::FormatGoFloat(points[i].value, 'g', -1) + ", got " +
-                      core::FormatGoFloat(got->points[i].value, 'g', -1));
+    for (std::size_t i = 0; i < series.values.size(); ++i) {
+      if (!series.values[i].present) continue;
+      const TimestampMs time = start + static_cast<TimestampMs>(i) * step;
+      if (const std::string difference = CheckPoint(*got, time, series.values[i]); !difference.empty())
+        return Failed(LabelsText(series.labels) + " at " + std::to_string(time) + " ms: " + difference);
     }
+    if (got->points.size() + got->histograms.size() != points)
+      return Failed(LabelsText(series.labels) + ": expected " + std::to_string(points) + " points, got " +
+                    std::to_string(got->points.size() + got->histograms.size()));
   }
   if (wanted != result.matrix.size()) {
     for (const ResultSeries& series : result.matrix)
@@ -232,13 +258,14 @@ Verdict ScriptRunner::CheckInstant(const EvalCommand& eval, const QueryResult& r
     const ResultSample& got = result.vector[i];
     const auto expected = std::ranges::find_if(eval.series, [&](const auto& one) { return one.labels == *got.labels; });
     if (expected == eval.series.end())
-      return Failed("unexpected series: " + LabelsText(*got.labels) + " " + core::FormatGoFloat(got.value, 'g', -1));
+      return Failed(
+          "unexpected series: " + LabelsText(*got.labels) + " " +
+          (got.histogram != nullptr ? HistogramScriptText(*got.histogram) : core::FormatGoFloat(got.value, 'g', -1)));
     if (eval.ordered && static_cast<std::size_t>(expected - eval.series.begin()) != i)
       return Failed("wrong order: " + LabelsText(*got.labels) + " stands at place " + std::to_string(i + 1));
-    if (expected->values.empty() || !AlmostEqual(expected->values[0].value, got.value))
-      return Failed(LabelsText(*got.labels) + ": expected " +
-                    (expected->values.empty() ? "nothing" : core::FormatGoFloat(expected->values[0].value, 'g', -1)) +
-                    ", got " + core::FormatGoFloat(got.value, 'g', -1));
+    if (expected->values.empty()) return Failed(LabelsText(*got.labels) + ": nothing is expected");
+    if (const std::string difference = Difference(expected->values[0], got.value, got.histogram); !difference.empty())
+      return Failed(LabelsText(*got.labels) + ": " + difference);
     for (std::size_t j = 0; j < i; ++j)
       if (*result.vector[j].labels == *got.labels) return Failed("twice in the answer: " + LabelsText(*got.labels));
   }
@@ -303,12 +330,15 @@ Verdict ScriptRunner::RunAsRange(const EvalCommand& eval, const Expr& expr) {
   if (eval.fail) return Failed("as a range query: expected to fail, and did not");
   QueryResult middle;
   middle.type = type;
-  for (const ResultSeries& series : result->matrix)
+  for (const ResultSeries& series : result->matrix) {
     for (const core::Sample& point : series.points)
       if (point.time == eval.start) {
         middle.scalar = point;
-        middle.vector.push_back({series.labels, point.time, point.value});
+        middle.vector.push_back({series.labels, point.time, point.value, nullptr});
       }
+    for (const HistogramPoint& point : series.histograms)
+      if (point.time == eval.start) middle.vector.push_back({series.labels, point.time, 0, point.histogram});
+  }
   return Within("as a range query", CheckInstant(eval, middle));
 }
 
@@ -357,7 +387,8 @@ core::Result<ScriptReport> RunPromqlScript(std::string_view text) {
     if (std::holds_alternative<ClearCommand>(command.command)) {
       runner.Clear();
     } else if (const auto* load = std::get_if<LoadCommand>(&command.command)) {
-      runner.Run(*load);
+      if (auto loaded = runner.Run(*load); !loaded)
+        return core::Fail(loaded.error().Within("line " + std::to_string(command.line)));
     } else {
       const auto& eval = std::get<EvalCommand>(command.command);
       Verdict verdict = runner.Run(eval);

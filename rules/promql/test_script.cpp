@@ -8,6 +8,8 @@
 #include "core/text/go_float.h"
 #include "core/text/go_string.h"
 #include "core/time/duration.h"
+#include "rules/promql/histogram_arithmetic.h"
+#include "rules/promql/histogram_literal.h"
 #include "rules/promql/literal.h"
 #include "rules/promql/parser.h"
 #include "rules/promql/text.h"
@@ -112,7 +114,7 @@ class ValueReader {
     if (Accept("stale")) {
       const auto repeat = ReadRepeat();
       if (!repeat) return core::Fail(repeat.error());
-      return Append({true, false, core::StaleNaN()}, *repeat + 1);
+      return Append({true, false, core::StaleNaN(), nullptr}, *repeat + 1);
     }
     if (text_.starts_with("{{")) return ReadHistogram();
     const auto first = ReadFloat();
@@ -129,7 +131,7 @@ class ValueReader {
     if (!repeat) return core::Fail(repeat.error());
     double value = *first;
     for (std::size_t i = 0; i <= *repeat; ++i, value += step)
-      if (auto added = Append({true, false, value}, 1); !added) return added;
+      if (auto added = Append({true, false, value, nullptr}, 1); !added) return added;
     return {};
   }
 
@@ -167,35 +169,30 @@ class ValueReader {
 
   // {{…}}, {{…}}xN or {{…}}±{{…}}xN.
   core::Result<void> ReadHistogram() {
-    const auto literal = [&]() -> core::Result<void> {
-      const std::size_t end = text_.find("}}");
-      if (!text_.starts_with("{{") || end == std::string_view::npos) return Bad("a histogram is not closed by }}");
-      const std::string_view body = text_.substr(2, end - 2);
-      text_.remove_prefix(end + 2);
-      return CheckHistogram(body);
-    };
-    if (auto read = literal(); !read) return read;
-    if (Accept("+") || Accept("-"))
-      if (auto read = literal(); !read) return read;
+    bool hint_given = false;
+    auto first = ReadHistogramLiteral(text_, hint_given);
+    if (!first) return core::Fail(first.error());
+    core::FloatHistogram value = std::move(*first);
+    std::optional<core::FloatHistogram> step;
+    bool subtract = false;
+    if (text_.starts_with("+{{") || text_.starts_with("-{{")) {
+      subtract = text_[0] == '-';
+      text_.remove_prefix(1);
+      auto by = ReadHistogramLiteral(text_, hint_given);
+      if (!by) return core::Fail(by.error());
+      step = std::move(*by);
+    }
     const auto repeat = ReadRepeat();
     if (!repeat) return core::Fail(repeat.error());
-    return Append({true, true, 0}, *repeat + 1);
-  }
-
-  static core::Result<void> CheckHistogram(std::string_view body) {
-    static constexpr std::string_view kKeys[] = {
-        "schema",    "sum",    "count",    "z_bucket",      "z_bucket_w",        "buckets",
-        "n_buckets", "offset", "n_offset", "custom_values", "counter_reset_hint"};
-    while (!(body = Trim(body)).empty()) {
-      const std::size_t colon = body.find(':');
-      if (colon == std::string_view::npos) return Bad("a histogram's fields are written key:value");
-      const std::string_view key = body.substr(0, colon);
-      if (std::ranges::find(kKeys, key) == std::end(kKeys)) return Bad("unknown histogram field " + core::GoQuote(key));
-      body.remove_prefix(colon + 1);
-      const bool list = body.starts_with('[');
-      const std::size_t end = body.find(list ? ']' : ' ');
-      if (list && end == std::string_view::npos) return Bad("a histogram's list is not closed by ]");
-      body.remove_prefix(end == std::string_view::npos ? body.size() : end + 1);
+    core::HistogramPtr shared = std::make_shared<const core::FloatHistogram>(value);
+    for (std::size_t i = 0; i <= *repeat; ++i) {
+      if (i > 0 && step) {
+        if (value.schema > step->schema || !(subtract ? Subtract(value, *step) : promql::Add(value, *step)).possible)
+          return Bad("error combining histograms: cannot merge from schema " + std::to_string(step->schema) + " to " +
+                     std::to_string(value.schema));
+        shared = std::make_shared<const core::FloatHistogram>(value);
+      }
+      if (auto added = Append({true, hint_given, 0, shared}, 1); !added) return added;
     }
     return {};
   }
@@ -253,7 +250,12 @@ class ScriptParser {
         line.substr(line.find_first_of(" \t") == std::string_view::npos ? line.size() : line.find_first_of(" \t"))));
     if (!step) return core::Fail(step.error());
     load.step = *step;
+    static const re2::RE2 kStartTimestamps(R"([^\s{]*(\{[^}]*\})?@st\s.*)");
     for (++at_; at_ < lines_.size() && !lines_[at_].empty(); ++at_) {
+      if (re2::RE2::FullMatch(re2::StringPiece(lines_[at_].data(), lines_[at_].size()), kStartTimestamps)) {
+        load.with_start_timestamps = true;
+        continue;
+      }
       auto series = ParseScriptSeries(lines_[at_]);
       if (!series) return core::Fail(series.error());
       load.series.push_back(std::move(*series));

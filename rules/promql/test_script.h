@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/model/float_histogram.h"
 #include "core/model/labels.h"
 #include "core/model/sample.h"
 #include "core/result.h"
@@ -16,11 +17,12 @@ namespace pipewarden::rules::promql {
 
 using core::TimestampMs;
 
-// One place in a series' values: a gap, a float, or a native histogram (checked for form, kept as text).
+// One place in a series' values: a gap, a float, or a native histogram.
 struct SequenceValue {
   bool present = false;
-  bool histogram = false;
+  bool hint_given = false;  // the histogram's counter_reset_hint was written: it is compared
   double value = 0;
+  core::HistogramPtr histogram;  // null: a float
 };
 
 struct ScriptSeries {
@@ -32,8 +34,9 @@ struct ClearCommand {};
 
 struct LoadCommand {
   TimestampMs step = 0;
-  bool with_custom_buckets = false;  // load_with_nhcb: classic histograms also as native ones
-  std::vector<ScriptSeries> series;  // value i at i*step
+  bool with_custom_buckets = false;    // load_with_nhcb: classic histograms also as native ones
+  bool with_start_timestamps = false;  // has `metric@st` lines, which are passed over
+  std::vector<ScriptSeries> series;    // value i at i*step
 };
 
 // What `expect warn msg: …` and its like ask for.

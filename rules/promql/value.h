@@ -18,6 +18,34 @@ inline double Absent() { return std::bit_cast<double>(kAbsentBits); }
 inline bool IsAbsent(double value) { return std::bit_cast<std::uint64_t>(value) == kAbsentBits; }
 inline bool IsPresent(double value) { return !IsAbsent(value); }
 
+// A cell that holds a native histogram: a signalling NaN too, with the histogram's number in the evaluation's pool. So
+// cells move and are left out like numbers; only what computes with them must ask, and not even that where the pool is
+// empty.
+inline constexpr std::uint64_t kHistogramTag = 0x7ff4ULL << 48U;
+inline bool IsHistogram(double value) { return std::bit_cast<std::uint64_t>(value) >> 48U == kHistogramTag >> 48U; }
+inline bool IsFloat(double value) { return IsPresent(value) && !IsHistogram(value); }
+
+// The histograms of one evaluation; they live as long as it.
+class HistogramPool {
+ public:
+  // The cell that stands for it.
+  double Add(HistogramPtr histogram) {
+    // What Prometheus counts: sixteen bytes are one sample.
+    samples_ += histogram->MemoryBytes() / 16 + 1;
+    histograms_.push_back(std::move(histogram));
+    return std::bit_cast<double>(kHistogramTag | (histograms_.size() - 1));
+  }
+  double Add(FloatHistogram histogram) { return Add(std::make_shared<const FloatHistogram>(std::move(histogram))); }
+  // REQUIRES: IsHistogram(cell).
+  const HistogramPtr& At(double cell) const { return histograms_[std::bit_cast<std::uint64_t>(cell) ^ kHistogramTag]; }
+  bool empty() const { return histograms_.empty(); }
+  std::size_t samples() const { return samples_; }
+
+ private:
+  std::vector<HistogramPtr> histograms_;
+  std::size_t samples_ = 0;
+};
+
 // The instants of an evaluation.
 struct Steps {
   TimestampMs start = 0;
@@ -37,7 +65,7 @@ struct SeriesHead {
 struct VectorValue {
   std::size_t steps = 1;
   std::vector<SeriesHead> series;
-  std::vector<double> cells;  // row i: [i*steps, (i+1)*steps)
+  std::vector<double> cells;  // row i: [i*steps, (i+1)*steps); numbers, histograms, Absent()
 
   explicit VectorValue(std::size_t step_count = 1) : steps(step_count) {}
   std::size_t size() const { return series.size(); }

@@ -54,7 +54,7 @@ core::Result<Value> AbsentOverTime(CallContext& call) {
   std::vector<unsigned char> present(call.steps().count, 0);
   auto seen = call.evaluator().EvalWindows(
       call.arg(0), call.steps(), [&](const SeriesHead&) {},
-      [&](std::size_t step, const RangeWindow& window) { present[step] |= window.size() > 0 ? 1 : 0; });
+      [&](std::size_t step, const RangeWindow&) { present[step] = 1; });
   if (!seen) return core::Fail(seen.error());
   return OneWhereNot(call, present);
 }

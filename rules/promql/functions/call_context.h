@@ -27,6 +27,7 @@ class CallContext {
   PositionRange arg_pos(std::size_t index) const { return Unwrap(arg(index)).pos; }
   Evaluator& evaluator() { return evaluator_; }
   Annotations& annotations();
+  HistogramPool& histograms();
   // start(), end() of the query as asked, and its step in ms (0 for an instant query).
   TimestampMs query_start() const;
   TimestampMs query_end() const;
@@ -50,27 +51,36 @@ class CallContext {
   const Steps& steps_;
 };
 
-// Of one call: where annotations go, and the first error of a window.
+// Of one call: where annotations and histograms go, and the first error of a window.
 struct CallNotes {
   Annotations& annotations;
+  HistogramPool& histograms;
   const Call& call;
-  const Expr& matrix_arg;
   std::string_view metric_name;  // of the series at hand
   const core::Labels* labels = nullptr;
   bool noted_not_counter = false;
   std::string error;
+
+  // The place of the first argument. Prometheus turns a subquery into a range without a place: (1:1).
+  PositionRange at() const {
+    const Expr& arg = Unwrap(*call.args[0]);
+    return arg.kind == Expr::Kind::kSubquery ? PositionRange{} : arg.pos;
+  }
 };
 
+// Floats and histograms apart; all times lie within (start, end], and there is at least one.
 class RangeWindow {
  public:
-  std::span<const TimestampMs> times;  // all within (start, end]
+  std::span<const TimestampMs> times;
   std::span<const double> values;
+  std::span<const TimestampMs> histogram_times;
+  std::span<const HistogramPtr> histograms;
   TimestampMs start = 0;
   TimestampMs end = 0;
   TimestampMs eval_time = 0;  // the step, before @ and offset
   CallNotes* notes = nullptr;
 
-  std::size_t size() const { return values.size(); }
+  std::size_t size() const { return values.size(); }  // floats only
 };
 
 // Neumaier's sum, as Prometheus adds: sum + compensation is the result.

@@ -18,7 +18,7 @@ core::Result<Value> Limited(CallContext& call, VectorValue vector, Limit limit) 
     vector.series[i].drop_name = true;
     double* row = vector.row(i);
     for (std::size_t step = 0; step < vector.steps; ++step)
-      if (IsPresent(row[step])) row[step] = limit(row[step], step);
+      row[step] = IsFloat(row[step]) ? limit(row[step], step) : Absent();
   }
   vector.DropEmptyRows();
   return call.Merged(std::move(vector));

@@ -16,7 +16,7 @@ core::Result<Value> Scalar(CallContext& call) {
   for (std::size_t i = 0; i < vector->size(); ++i) {
     const double* row = vector->row(i);
     for (std::size_t step = 0; step < vector->steps; ++step) {
-      if (IsAbsent(row[step])) continue;
+      if (!IsFloat(row[step])) continue;
       value.scalar[step] = seen[step] == 0 ? row[step] : core::NormalNaN();
       seen[step] = 1;
     }

@@ -15,9 +15,10 @@ class CallContext;  // functions/call_context.h: what a general body sees
 class RangeWindow;  // functions/call_context.h: the samples of one series in one range
 struct Value;
 
-// Samples in, samples out, each alone: abs(v). Absent steps and histograms do not reach it.
+// Samples in, samples out, each alone: abs(v). Absent steps do not reach it; histograms are left out.
 using MapBody = double (*)(double value);
-// One series' window to one value, or Absent(): rate(v[5m]). `params` are the scalar arguments at this step, in order.
+// One series' window to one cell, a number, a histogram of the pool or Absent(): rate(v[5m]). `params` are the scalar
+// arguments at this step, in order.
 using RangeBody = double (*)(const RangeWindow& window, std::span<const double> params);
 // Everything else.
 using GeneralBody = core::Result<Value> (*)(CallContext& call);
@@ -34,9 +35,10 @@ struct Function {
   MapBody map = nullptr;
   RangeBody range = nullptr;
   GeneralBody general = nullptr;
-  bool keeps_name = false;       // the result keeps __name__
-  bool experimental = false;     // behind --enable-feature=promql-experimental-functions
-  bool depends_on_step = false;  // even of constant arguments: time(), hour(), timestamp(), predict_linear()
+  bool reads_histograms = false;  // of `range`: else windows are without them, with an info where both are
+  bool keeps_name = false;        // the result keeps __name__
+  bool experimental = false;      // behind --enable-feature=promql-experimental-functions
+  bool depends_on_step = false;   // even of constant arguments: time(), hour(), timestamp(), predict_linear()
 };
 
 // nullptr where there is none. Names are case-sensitive.

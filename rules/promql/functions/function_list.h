@@ -15,6 +15,7 @@
   X(Regression)                       \
   X(Labels)                           \
   X(Histogram)                        \
+  X(NativeHistogram)                  \
   X(Sort)                             \
   X(Convert)                          \
   X(Absent)

@@ -1,285 +1,280 @@
-// Classic histograms: quantiles and fractions from _bucket series with `le` labels. The functions of native histograms
-// alone ignore floats, as they do in Prometheus; a native histogram itself is refused where it is read.
+// histogram_quantile, histogram_quantiles and histogram_fraction: of classic histograms, whose _bucket series differ in
+// `le` alone, and of native ones. Where both stand for the same series at the same step, neither counts.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <limits>
 #include <map>
+#include <set>
 #include <unordered_map>
 
 #include "core/text/go_float.h"
 #include "core/text/go_string.h"
 #include "core/text/utf8.h"
+#include "rules/promql/classic_histogram.h"
+#include "rules/promql/evaluator.h"
 #include "rules/promql/functions/call_context.h"
 #include "rules/promql/functions/function_list.h"
 #include "rules/promql/grouping.h"
+#include "rules/promql/histogram_estimates.h"
 #include "rules/promql/literal.h"
 
 namespace pipewarden::rules::promql {
 namespace {
 
 constexpr std::string_view kBucketLabel = "le";
-constexpr double kSmallDelta = 1e-12;
 
-struct Bucket {
-  double upper;
-  double count;
-};
-using Buckets = std::vector<Bucket>;
-
-// Sorts and puts equal bounds together. False where the highest is not +Inf.
-bool Prepare(Buckets& buckets) {
-  std::ranges::sort(buckets, {}, &Bucket::upper);
-  if (buckets.empty() || buckets.back().upper != std::numeric_limits<double>::infinity()) return false;
-  std::size_t last = 0;
-  for (std::size_t i = 1; i < buckets.size(); ++i) {
-    if (buckets[i].upper == buckets[last].upper)
-      buckets[last].count += buckets[i].count;
-    else
-      buckets[++last] = buckets[i];
-  }
-  buckets.resize(last + 1);
-  return true;
+// The name for annotations: none where it is dropped at once.
+std::string MetricName(CallContext& call, const SeriesHead& head) {
+  return call.evaluator().options().delayed_name_removal ? std::string(head.labels->Get(core::kMetricName)) : "";
 }
+std::string ForMetric(const std::string& name) { return name.empty() ? "" : " for metric name " + core::GoQuote(name); }
 
-bool AlmostEqual(double a, double b) {
-  if (a == b || (std::isnan(a) && std::isnan(b))) return true;
-  constexpr double kMinNormal = std::numeric_limits<double>::min();
-  const double sum = std::fabs(a) + std::fabs(b);
-  const double difference = std::fabs(a - b);
-  if (a == 0 || b == 0 || sum < kMinNormal) return difference < kSmallDelta * kMinNormal;
-  return difference / std::min(sum, std::numeric_limits<double>::max()) < kSmallDelta;
-}
-
-// What had to be raised so that counts ascend, at one step or at all.
-struct Forced {
-  std::size_t count = 0;
-  double lowest = std::numeric_limits<double>::infinity();
-  double highest = -std::numeric_limits<double>::infinity();
-  double greatest_difference = 0;
-  TimestampMs first = std::numeric_limits<TimestampMs>::max();
-  TimestampMs last = std::numeric_limits<TimestampMs>::min();
-
-  void Add(const Forced& other, TimestampMs time) {
-    count += other.count;
-    lowest = std::min(lowest, other.lowest);
-    highest = std::max(highest, other.highest);
-    greatest_difference = std::max(greatest_difference, other.greatest_difference);
-    first = std::min(first, time);
-    last = std::max(last, time);
-  }
-};
-
-Forced MakeMonotonic(Buckets& buckets) {
-  Forced forced;
-  double previous = buckets[0].count;
-  for (std::size_t i = 1; i < buckets.size(); ++i) {
-    const double count = buckets[i].count;
-    if (count == previous) continue;
-    if (AlmostEqual(previous, count)) {
-      buckets[i].count = previous;
-    } else if (count < previous) {
-      buckets[i].count = previous;
-      forced.count = 1;
-      forced.lowest = std::min(forced.lowest, buckets[i].upper);
-      forced.highest = std::max(forced.highest, buckets[i].upper);
-      forced.greatest_difference = std::max(forced.greatest_difference, previous - count);
-    } else {
-      previous = count;
-    }
-  }
-  return forced;
-}
-
-double QuantileOf(double q, Buckets& buckets, Forced& forced) {
-  if (std::isnan(q)) return core::NormalNaN();
-  if (q < 0) return -std::numeric_limits<double>::infinity();
-  if (q > 1) return std::numeric_limits<double>::infinity();
-  if (!Prepare(buckets)) return core::NormalNaN();
-  forced = MakeMonotonic(buckets);
-  if (buckets.size() < 2) return core::NormalNaN();
-  const double observations = buckets.back().count;
-  if (observations == 0) return core::NormalNaN();
-  double rank = q * observations;
-  std::size_t b = 0;
-  while (b < buckets.size() - 1 && !(buckets[b].count >= rank)) ++b;
-  if (b == buckets.size() - 1) return buckets[buckets.size() - 2].upper;
-  if (b == 0 && buckets[0].upper <= 0) return buckets[0].upper;
-  double start = 0;
-  double count = buckets[b].count;
-  if (b > 0) {
-    start = buckets[b - 1].upper;
-    count -= buckets[b - 1].count;
-    rank -= buckets[b - 1].count;
-  }
-  return start + (buckets[b].upper - start) * (rank / count);
-}
-
-double FractionOf(double lower, double upper, Buckets& buckets) {
-  if (!Prepare(buckets)) return core::NormalNaN();
-  const double count = buckets.back().count;
-  if (count == 0 || std::isnan(lower) || std::isnan(upper)) return core::NormalNaN();
-  if (lower >= upper) return 0;
-  const auto rank_of = [&](double v) {
-    double rank = 0;
-    for (std::size_t i = 0; i < buckets.size(); ++i) {
-      double low = i > 0 ? buckets[i - 1].upper : -std::numeric_limits<double>::infinity();
-      const double high = buckets[i].upper;
-      if (low >= v) return rank;
-      if (high > v) {
-        if (i == 0 && high > 0) low = 0;
-        return rank + (buckets[i].count - rank) * (v - low) / (high - low);
-      }
-      rank = buckets[i].count;
-    }
-    return count;
-  };
-  const double low_rank = std::min(rank_of(lower), count);
-  const double high_rank = std::min(rank_of(upper), count);
-  return (high_rank - low_rank) / count;
-}
-
-// The rows of one histogram: series that differ in `le` alone.
+// The rows of one classic histogram: series that differ in `le` alone.
 struct HistogramRows {
   SeriesHead head;  // without le
   std::string metric_name;
   std::vector<std::pair<double, std::size_t>> rows;  // bound, row
 };
 
-std::vector<HistogramRows> GroupBuckets(CallContext& call, const VectorValue& vector, PositionRange at) {
-  std::vector<HistogramRows> histograms;
-  std::unordered_map<std::string, std::size_t> index;
+// The histograms of a vector.
+struct Histograms {
+  std::vector<HistogramRows> classic;
+  std::unordered_map<std::string, std::size_t> index;  // of `classic`, by their labels
+  std::vector<std::size_t> native;                     // rows
+};
+
+bool HasAny(const VectorValue& vector, std::size_t row, bool (*is)(double)) {
+  return std::any_of(vector.row(row), vector.row(row) + vector.steps, is);
+}
+
+Histograms FindHistograms(CallContext& call, const VectorValue& vector, PositionRange at) {
+  Histograms found;
   std::string key;
   for (std::size_t i = 0; i < vector.size(); ++i) {
     const SeriesHead& head = vector.series[i];
+    if (!call.histograms().empty()) {
+      if (HasAny(vector, i, IsHistogram)) found.native.push_back(i);
+      if (!HasAny(vector, i, IsFloat)) continue;
+    }
     const std::string_view bound_text = head.labels->Get(kBucketLabel);
     const auto bound = ParseNumber(bound_text);
     if (!bound) {
-      std::string text = "bucket label \"le\" is missing or has a malformed value of " + core::GoQuote(bound_text);
-      const std::string_view metric = call.NameIsHidden(head) ? "" : head.labels->Get(core::kMetricName);
-      if (!metric.empty()) text += " for metric name " + core::GoQuote(metric);
-      call.annotations().Warn(text, at);
+      call.annotations().Warn("bucket label \"le\" is missing or has a malformed value of " +
+                                  core::GoQuote(bound_text) + ForMetric(MetricName(call, head)),
+                              at);
       continue;
     }
-    AppendKeyWithout(*head.labels, {&kBucketLabel, 1}, call.NameIsHidden(head), key);
-    const auto [entry, added] = index.try_emplace(key, histograms.size());
+    const bool hidden = call.NameIsHidden(head);
+    AppendKeyWithout(*head.labels, {&kBucketLabel, 1}, hidden, key);
+    const auto [entry, added] = found.index.try_emplace(key, found.classic.size());
     if (added) {
       core::Labels labels = call.VisibleLabels(head);
       labels.Remove(kBucketLabel);
-      const bool hidden = call.NameIsHidden(head);
-      histograms.push_back({{std::make_shared<const core::Labels>(std::move(labels)), true},
-                            hidden ? "" : std::string(head.labels->Get(core::kMetricName)),
-                            {}});
+      found.classic.push_back(
+          {{std::make_shared<const core::Labels>(std::move(labels)), true}, MetricName(call, head), {}});
     }
-    histograms[entry->second].rows.emplace_back(*bound, i);
+    found.classic[entry->second].rows.emplace_back(*bound, i);
   }
-  return histograms;
+  return found;
 }
 
-// compute(buckets, step, histogram) -> value, for every histogram and step with buckets.
-template <class Compute>
-core::Result<Value> OverHistograms(CallContext& call, const VectorValue& vector, PositionRange at, Compute compute) {
-  VectorValue out(vector.steps);
-  Buckets buckets;
-  for (const HistogramRows& histogram : GroupBuckets(call, vector, at)) {
-    double* row = out.AddRow(histogram.head.labels, true);
-    for (std::size_t step = 0; step < vector.steps; ++step) {
-      buckets.clear();
-      for (const auto& [bound, index] : histogram.rows)
-        if (const double count = vector.row(index)[step]; IsPresent(count)) buckets.push_back({bound, count});
-      if (!buckets.empty()) row[step] = compute(buckets, step, histogram);
+// Of a vector that is evaluated already, so that several quantiles of it cost one search.
+class HistogramVector {
+ public:
+  HistogramVector(CallContext& call, VectorValue vector, PositionRange at)
+      : call_(call), vector_(std::move(vector)), at_(at), found_(FindHistograms(call, vector_, at)) {
+    SetConflicts();
+  }
+
+  // classic(buckets, step, name) and native(histogram, step, name) -> value, for every histogram and step.
+  template <class Classic, class Native>
+  VectorValue Each(Classic classic, Native native) const {
+    VectorValue out(vector_.steps);
+    for (const std::size_t i : found_.native) {
+      const SeriesHead& head = vector_.series[i];
+      double* row = out.AddRow(head.labels, true);
+      for (std::size_t step = 0; step < vector_.steps; ++step) {
+        const double cell = vector_.row(i)[step];
+        if (IsHistogram(cell) && !conflicts_.contains({i, step}))
+          row[step] = native(*call_.histograms().At(cell), step, MetricName(call_, head));
+      }
+    }
+    ClassicBuckets buckets;
+    for (std::size_t h = 0; h < found_.classic.size(); ++h) {
+      const HistogramRows& histogram = found_.classic[h];
+      double* row = out.AddRow(histogram.head.labels, true);
+      for (std::size_t step = 0; step < vector_.steps; ++step) {
+        if (classic_conflicts_.contains({h, step})) continue;
+        Collect(histogram, step, buckets);
+        if (!buckets.empty()) row[step] = classic(buckets, step, histogram.metric_name);
+      }
+    }
+    out.DropEmptyRows();
+    return out;
+  }
+
+  core::Result<Value> Answer(VectorValue out) {
+    return found_.native.empty() ? call_.Merged(std::move(out)) : call_.MergedByLabels(std::move(out));
+  }
+
+ private:
+  void Collect(const HistogramRows& histogram, std::size_t step, ClassicBuckets& buckets) const {
+    buckets.clear();
+    for (const auto& [bound, index] : histogram.rows)
+      if (const double count = vector_.row(index)[step]; IsFloat(count)) buckets.push_back({bound, count});
+  }
+
+  // Where a classic histogram of the same labels has buckets at the step.
+  void SetConflicts() {
+    std::string key;
+    ClassicBuckets buckets;
+    for (const std::size_t i : found_.native) {
+      const SeriesHead& head = vector_.series[i];
+      AppendKeyWithout(*head.labels, {}, call_.NameIsHidden(head), key);
+      const auto same = found_.index.find(key);
+      if (same == found_.index.end()) continue;
+      for (std::size_t step = 0; step < vector_.steps; ++step) {
+        if (!IsHistogram(vector_.row(i)[step])) continue;
+        Collect(found_.classic[same->second], step, buckets);
+        if (buckets.empty()) continue;
+        conflicts_.emplace(i, step);
+        classic_conflicts_.emplace(same->second, step);
+        call_.annotations().Warn(
+            "vector contains a mix of classic and native histograms" + ForMetric(MetricName(call_, head)), at_);
+      }
     }
   }
-  out.DropEmptyRows();
-  return call.Merged(std::move(out));
-}
 
-// 1970-01-01T00:15:00Z, with milliseconds where there are some.
+  CallContext& call_;
+  VectorValue vector_;
+  PositionRange at_;
+  Histograms found_;
+  std::set<std::pair<std::size_t, std::size_t>> conflicts_;  // row, step
+  std::set<std::pair<std::size_t, std::size_t>> classic_conflicts_;
+};
+
+// 1970-01-01T00:15:00Z
 std::string Rfc3339(TimestampMs ms) {
-  const auto day = std::chrono::floor<std::chrono::days>(
-      std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(ms)));
+  const std::int64_t seconds = ms / 1000;
+  const auto day = std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds(std::chrono::seconds(seconds)));
   const std::chrono::year_month_day date(day);
-  const auto rest = ms - day.time_since_epoch().count() * 86'400'000;
+  const auto rest = seconds - std::int64_t{day.time_since_epoch().count()} * 86'400;
   char text[64];
-  std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(rest / 3'600'000), static_cast<int>(rest / 60'000 % 60),
-                static_cast<int>(rest / 1000 % 60));
-  std::string out = text;
-  if (rest % 1000 != 0) {
-    std::snprintf(text, sizeof text, ".%03d", static_cast<int>(rest % 1000));
-    out += text;
-    while (out.ends_with('0')) out.pop_back();
-  }
-  return out + "Z";
+  std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), static_cast<int>(rest / 3600),
+                static_cast<int>(rest / 60 % 60), static_cast<int>(rest % 60));
+  return text;
 }
 
 // One info for each metric name.
-using ForcedByName = std::map<std::string, Forced>;
+class QuantileNotes {
+ public:
+  QuantileNotes(CallContext& call, PositionRange at) : call_(call), at_(at) {}
 
-void NoteForced(CallContext& call, const ForcedByName& all, PositionRange at) {
-  for (const auto& [name, forced] : all) {
-    std::string text =
-        "input to histogram_quantile needed to be fixed for monotonicity (see "
-        "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
-    if (!name.empty()) text += " for metric name " + core::GoQuote(name);
-    char difference[32];
-    std::snprintf(difference, sizeof difference, "%.2g", forced.greatest_difference);
-    text += ", from buckets " + core::FormatGoFloat(forced.lowest, 'g', -1) + " to " +
-            core::FormatGoFloat(forced.highest, 'g', -1) + ", with a max diff of " + difference + ", over " +
-            std::to_string(forced.count) + " samples from " + Rfc3339(forced.first) + " to " + Rfc3339(forced.last);
-    call.annotations().Info(text, at);
+  void Add(const ForcedMonotonicity& forced, std::size_t step, const std::string& name) {
+    if (forced.count > 0) forced_[name].Add(forced, call_.steps().At(step));
   }
+  void Add(NaNEffect effect, const std::string& name) {
+    if (effect == NaNEffect::kNone) return;
+    std::string_view text = "input to histogram_quantile has NaN observations, result is NaN";
+    if (effect == NaNEffect::kSkewed)
+      text = "input to histogram_quantile has NaN observations, result is skewed higher";
+    if (effect == NaNEffect::kExcluded)
+      text = "input to histogram_fraction has NaN observations, which are excluded from all fractions";
+    call_.annotations().Info(std::string(text) + ForMetric(name), at_);
+  }
+  void Finish() {
+    for (const auto& [name, forced] : forced_) {
+      char difference[32];
+      std::snprintf(difference, sizeof difference, "%.2g", forced.greatest_difference);
+      call_.annotations().Info(
+          "input to histogram_quantile needed to be fixed for monotonicity (see "
+          "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)" +
+              ForMetric(name) + ", from buckets " + core::FormatGoFloat(forced.lowest, 'g', -1) + " to " +
+              core::FormatGoFloat(forced.highest, 'g', -1) + ", with a max diff of " + difference + ", over " +
+              std::to_string(forced.count) + " samples from " + Rfc3339(forced.first) + " to " + Rfc3339(forced.last),
+          at_);
+    }
+  }
+
+ private:
+  CallContext& call_;
+  PositionRange at_;
+  std::map<std::string, ForcedMonotonicity> forced_;
+};
+
+VectorValue Quantiles(const HistogramVector& histograms, const std::vector<double>& q, QuantileNotes& notes) {
+  return histograms.Each(
+      [&](ClassicBuckets& buckets, std::size_t step, const std::string& name) {
+        ForcedMonotonicity forced;
+        const double value = QuantileOf(q[step], buckets, forced);
+        notes.Add(forced, step, name);
+        return value;
+      },
+      [&](const FloatHistogram& histogram, std::size_t step, const std::string& name) {
+        NaNEffect effect = NaNEffect::kNone;
+        const double value = QuantileOf(q[step], histogram, effect);
+        notes.Add(effect, name);
+        return value;
+      });
 }
 
 core::Result<Value> HistogramQuantile(CallContext& call) {
   const auto q = call.EvalScalar(0);
   if (!q) return core::Fail(q.error());
-  const auto vector = call.EvalVector(1);
+  auto vector = call.EvalVector(1);
   if (!vector) return core::Fail(vector.error());
   for (const double value : *q) WarnOfBadQuantile(call.annotations(), value, call.arg_pos(0));
-  const PositionRange at = call.arg_pos(1);
-  ForcedByName all;
-  auto result =
-      OverHistograms(call, *vector, at, [&](Buckets& buckets, std::size_t step, const HistogramRows& histogram) {
-        Forced forced;
-        const double value = QuantileOf((*q)[step], buckets, forced);
-        if (forced.count > 0) all[histogram.metric_name].Add(forced, call.steps().At(step));
-        return value;
-      });
-  NoteForced(call, all, at);
-  return result;
+  HistogramVector histograms(call, std::move(*vector), call.arg_pos(1));
+  QuantileNotes notes(call, call.arg_pos(1));
+  VectorValue out = Quantiles(histograms, *q, notes);
+  notes.Finish();
+  return histograms.Answer(std::move(out));
+}
+
+// As OpenMetrics writes floats: 1.0, 0.25.
+std::string FormatOpenMetrics(double value) {
+  std::string text = core::FormatGoFloat(value, 'g', -1);
+  return std::isfinite(value) && text.find_first_of("e.") == std::string::npos ? text + ".0" : text;
+}
+
+// The rows with the quantile as one label more. It may be another at each step.
+void AddWithLabel(const VectorValue& rows, const std::string& label, const std::vector<double>& q, VectorValue& out) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::map<std::string, std::size_t> by_text;
+    for (std::size_t step = 0; step < rows.steps; ++step) {
+      if (IsAbsent(rows.row(i)[step])) continue;
+      std::string text = FormatOpenMetrics(q[step]);
+      auto at = by_text.find(text);
+      if (at == by_text.end()) {
+        core::Labels labels = *rows.series[i].labels;
+        labels.Set(label, text);
+        at = by_text.emplace(std::move(text), out.size()).first;
+        out.AddRow(std::make_shared<const core::Labels>(std::move(labels)), true);
+      }
+      out.row(at->second)[step] = rows.row(i)[step];
+    }
+  }
 }
 
 core::Result<Value> HistogramQuantiles(CallContext& call) {
-  const auto vector = call.EvalVector(0);
+  auto vector = call.EvalVector(0);
   if (!vector) return core::Fail(vector.error());
   const std::string label = call.StringArg(1);
   if (label.empty() || !core::IsValidUtf8(label))
     return core::Fail(core::ErrorCode::kInvalid, "invalid label name in histogram_quantiles(): " + label);
   VectorValue out(vector->steps);
-  ForcedByName all;
+  HistogramVector histograms(call, std::move(*vector), call.arg_pos(0));
+  QuantileNotes notes(call, call.arg_pos(0));
   for (std::size_t arg = 2; arg < call.size(); ++arg) {
     const auto q = call.EvalScalar(arg);
     if (!q) return core::Fail(q.error());
     for (const double value : *q) WarnOfBadQuantile(call.annotations(), value, call.arg_pos(arg));
-    auto rows = OverHistograms(call, *vector, call.arg_pos(0),
-                               [&](Buckets& buckets, std::size_t step, const HistogramRows& histogram) {
-                                 Forced forced;
-                                 const double value = QuantileOf((*q)[step], buckets, forced);
-                                 if (forced.count > 0) all[histogram.metric_name].Add(forced, call.steps().At(step));
-                                 return value;
-                               });
-    if (!rows) return core::Fail(rows.error());
-    for (std::size_t i = 0; i < rows->vector.size(); ++i) {
-      core::Labels labels = *rows->vector.series[i].labels;
-      labels.Set(label, core::FormatGoFloat((*q)[0], 'f', -1));
-      double* row = out.AddRow(std::make_shared<const core::Labels>(std::move(labels)), true);
-      std::copy_n(rows->vector.row(i), vector->steps, row);
-    }
+    AddWithLabel(Quantiles(histograms, *q, notes), label, *q, out);
   }
-  NoteForced(call, all, call.arg_pos(0));
+  notes.Finish();
   return call.MergedByLabels(std::move(out));
 }
 
@@ -288,21 +283,20 @@ core::Result<Value> HistogramFraction(CallContext& call) {
   if (!lower) return core::Fail(lower.error());
   const auto upper = call.EvalScalar(1);
   if (!upper) return core::Fail(upper.error());
-  const auto vector = call.EvalVector(2);
+  auto vector = call.EvalVector(2);
   if (!vector) return core::Fail(vector.error());
-  return OverHistograms(call, *vector, call.arg_pos(2), [&](Buckets& buckets, std::size_t step, const HistogramRows&) {
-    return FractionOf((*lower)[step], (*upper)[step], buckets);
-  });
-}
-
-// Of floats these give nothing; histograms do not get here.
-core::Result<Value> NothingOfFloats(CallContext& call) {
-  const auto vector = call.EvalVector(0);
-  if (!vector) return core::Fail(vector.error());
-  Value value;
-  value.type = ValueType::kVector;
-  value.vector = VectorValue(vector->steps);
-  return value;
+  HistogramVector histograms(call, std::move(*vector), call.arg_pos(2));
+  QuantileNotes notes(call, call.arg_pos(2));
+  VectorValue out =
+      histograms.Each([&](ClassicBuckets& buckets, std::size_t step,
+                          const std::string&) { return FractionBetween((*lower)[step], (*upper)[step], buckets); },
+                      [&](const FloatHistogram& histogram, std::size_t step, const std::string& name) {
+                        NaNEffect effect = NaNEffect::kNone;
+                        const double value = FractionBetween((*lower)[step], (*upper)[step], histogram, effect);
+                        notes.Add(effect, name);
+                        return value;
+                      });
+  return histograms.Answer(std::move(out));
 }
 
 constexpr ValueType kQuantileArgs[] = {ValueType::kScalar, ValueType::kVector};
@@ -324,17 +318,6 @@ const Function kFunctions[] = {
      .args = kFractionArgs,
      .help = "Share of the observations between two bounds.",
      .general = HistogramFraction},
-    {.name = "histogram_count", .args = kVectorArg, .help = "Count of native histograms.", .general = NothingOfFloats},
-    {.name = "histogram_sum", .args = kVectorArg, .help = "Sum of native histograms.", .general = NothingOfFloats},
-    {.name = "histogram_avg", .args = kVectorArg, .help = "Mean of native histograms.", .general = NothingOfFloats},
-    {.name = "histogram_stddev",
-     .args = kVectorArg,
-     .help = "Standard deviation of native histograms.",
-     .general = NothingOfFloats},
-    {.name = "histogram_stdvar",
-     .args = kVectorArg,
-     .help = "Variance of native histograms.",
-     .general = NothingOfFloats},
 };
 
 }  // namespace

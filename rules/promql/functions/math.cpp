@@ -22,12 +22,16 @@ core::Result<Value> Round(CallContext& call) {
     vector->series[i].drop_name = true;
     double* row = vector->row(i);
     for (std::size_t step = 0; step < vector->steps; ++step) {
-      if (IsAbsent(row[step])) continue;
+      if (!IsFloat(row[step])) {
+        row[step] = Absent();
+        continue;
+      }
       // Inverted: fewer surprises with values like 0.1.
       const double inverse = 1.0 / nearest[step];
       row[step] = std::floor(row[step] * inverse + 0.5) / inverse;
     }
   }
+  if (!call.histograms().empty()) vector->DropEmptyRows();
   return call.Merged(std::move(*vector));
 }
 

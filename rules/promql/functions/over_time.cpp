@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/text/go_string.h"
 #include "rules/promql/functions/call_context.h"
 #include "rules/promql/functions/function_list.h"
+#include "rules/promql/histogram_arithmetic.h"
 
 namespace pipewarden::rules::promql {
 namespace {
@@ -11,13 +13,38 @@ namespace {
 using Window = const RangeWindow&;
 using Params = std::span<const double>;
 
+// The sum or the mean of the histograms in a window that has no floats.
+template <class Accumulator>
+double OfHistograms(Window window) {
+  CallNotes& notes = *window.notes;
+  const auto warn = [&](std::string_view text) {
+    notes.annotations.Warn(std::string(text) + " " + core::GoQuote(notes.metric_name), notes.at());
+    return Absent();
+  };
+  if (!window.values.empty()) return warn("encountered a mix of histograms and floats for metric name");
+  Accumulator accumulator;
+  bool reconciled = false;
+  for (const HistogramPtr& histogram : window.histograms) {
+    const HistogramMerge merge = accumulator.Add(*histogram);
+    if (!merge.possible)
+      return warn("vector contains a mix of histograms with exponential and custom buckets schemas for metric name");
+    reconciled |= merge.bounds_reconciled;
+  }
+  if (accumulator.resets_conflict())
+    notes.annotations.Warn("conflicting counter resets during histogram aggregation", notes.at());
+  if (reconciled) notes.annotations.Info("mismatched custom buckets were reconciled during aggregation", notes.at());
+  return notes.histograms.Add(accumulator.Result());
+}
+
 double Avg(Window window, Params) {
+  if (!window.histograms.empty()) return OfHistograms<HistogramMean>(window);
   Mean mean;
   for (const double v : window.values) mean.Add(v);
   return mean.Result();
 }
 
 double Sum(Window window, Params) {
+  if (!window.histograms.empty()) return OfHistograms<HistogramSum>(window);
   KahanSum sum;
   for (const double v : window.values) sum.Add(v);
   return sum.Result();
@@ -38,13 +65,35 @@ double Seconds(Window window, std::size_t at) { return static_cast<double>(windo
 // Of equal extremes the last counts.
 double TimeOfMin(Window window, Params) { return Seconds(window, Extreme(window, std::less_equal<>())); }
 double TimeOfMax(Window window, Params) { return Seconds(window, Extreme(window, std::greater_equal<>())); }
-double TimeOfFirst(Window window, Params) { return Seconds(window, 0); }
-double TimeOfLast(Window window, Params) { return Seconds(window, window.size() - 1); }
 
-double Count(Window window, Params) { return static_cast<double>(window.size()); }
+// True where the window's first sample is a float, its last one.
+bool BeginsWithFloat(Window window) {
+  if (window.histograms.empty()) return true;
+  return !window.values.empty() && window.times.front() < window.histogram_times.front();
+}
+bool EndsWithFloat(Window window) {
+  if (window.histograms.empty()) return true;
+  return !window.values.empty() && window.times.back() > window.histogram_times.back();
+}
+double TimeOfFirst(Window window, Params) {
+  const auto times = BeginsWithFloat(window) ? window.times : window.histogram_times;
+  return static_cast<double>(times.front()) / 1000;
+}
+double TimeOfLast(Window window, Params) {
+  const auto times = EndsWithFloat(window) ? window.times : window.histogram_times;
+  return static_cast<double>(times.back()) / 1000;
+}
+
+double Count(Window window, Params) { return static_cast<double>(window.values.size() + window.histograms.size()); }
 double Present(Window, Params) { return 1; }
-double First(Window window, Params) { return window.values.front(); }
-double Last(Window window, Params) { return window.values.back(); }
+double First(Window window, Params) {
+  if (BeginsWithFloat(window)) return window.values.front();
+  return window.notes->histograms.Add(window.histograms.front());
+}
+double Last(Window window, Params) {
+  if (EndsWithFloat(window)) return window.values.back();
+  return window.notes->histograms.Add(window.histograms.back());
+}
 
 double Variance(Window window, Params) {
   double count = 0;
@@ -77,16 +126,42 @@ double MedianDeviation(Window window, Params) {
 constexpr ValueType kScalarMatrix[] = {ValueType::kScalar, ValueType::kMatrix};
 
 const Function kFunctions[] = {
-    {.name = "avg_over_time", .args = kMatrixArg, .help = "Mean of the samples.", .range = Avg},
-    {.name = "sum_over_time", .args = kMatrixArg, .help = "Sum of the samples.", .range = Sum},
+    {.name = "avg_over_time",
+     .args = kMatrixArg,
+     .help = "Mean of the samples.",
+     .range = Avg,
+     .reads_histograms = true},
+    {.name = "sum_over_time",
+     .args = kMatrixArg,
+     .help = "Sum of the samples.",
+     .range = Sum,
+     .reads_histograms = true},
     {.name = "min_over_time", .args = kMatrixArg, .help = "Smallest sample.", .range = Min},
     {.name = "max_over_time", .args = kMatrixArg, .help = "Greatest sample.", .range = Max},
-    {.name = "count_over_time", .args = kMatrixArg, .help = "Number of samples.", .range = Count},
-    {.name = "present_over_time", .args = kMatrixArg, .help = "1 where there is a sample.", .range = Present},
+    {.name = "count_over_time",
+     .args = kMatrixArg,
+     .help = "Number of samples.",
+     .range = Count,
+     .reads_histograms = true},
+    {.name = "present_over_time",
+     .args = kMatrixArg,
+     .help = "1 where there is a sample.",
+     .range = Present,
+     .reads_histograms = true},
     {.name = "stddev_over_time", .args = kMatrixArg, .help = "Standard deviation.", .range = Deviation},
     {.name = "stdvar_over_time", .args = kMatrixArg, .help = "Variance.", .range = Variance},
-    {.name = "first_over_time", .args = kMatrixArg, .help = "First sample.", .range = First, .keeps_name = true},
-    {.name = "last_over_time", .args = kMatrixArg, .help = "Last sample.", .range = Last, .keeps_name = true},
+    {.name = "first_over_time",
+     .args = kMatrixArg,
+     .help = "First sample.",
+     .range = First,
+     .reads_histograms = true,
+     .keeps_name = true},
+    {.name = "last_over_time",
+     .args = kMatrixArg,
+     .help = "Last sample.",
+     .range = Last,
+     .reads_histograms = true,
+     .keeps_name = true},
     {.name = "quantile_over_time",
      .args = kScalarMatrix,
      .help = "Quantile of the samples.",
@@ -100,11 +175,13 @@ const Function kFunctions[] = {
      .args = kMatrixArg,
      .help = "Time of the first sample.",
      .range = TimeOfFirst,
+     .reads_histograms = true,
      .experimental = true},
     {.name = "ts_of_last_over_time",
      .args = kMatrixArg,
      .help = "Time of the last sample.",
      .range = TimeOfLast,
+     .reads_histograms = true,
      .experimental = true},
     {.name = "ts_of_min_over_time",
      .args = kMatrixArg,

@@ -47,6 +47,11 @@ Value Unsorted(VectorValue vector) {
 core::Result<Value> SortByValue(CallContext& call, bool descending) {
   auto vector = call.EvalVector(0);
   if (!vector) return core::Fail(vector.error());
+  // Histograms have no order and are left out.
+  if (!call.histograms().empty()) {
+    std::ranges::replace_if(vector->cells, IsHistogram, Absent());
+    vector->DropEmptyRows();
+  }
   if (OverSteps(call) || vector->steps > 1) return Unsorted(std::move(*vector));
   const std::vector<double> values = vector->cells;
   return Reordered(std::move(*vector), [&](std::size_t a, std::size_t b) {

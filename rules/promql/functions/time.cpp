@@ -76,7 +76,8 @@ core::Result<Value> DatePart(CallContext& call) {
   if (!vector) return core::Fail(vector.error());
   for (SeriesHead& head : vector->series) head.drop_name = true;
   for (double& cell : vector->cells)
-    if (IsPresent(cell)) cell = kPart(cell);
+    if (IsPresent(cell)) cell = IsHistogram(cell) ? Absent() : kPart(cell);
+  if (!call.histograms().empty()) vector->DropEmptyRows();
   return call.Merged(std::move(*vector));
 }
 

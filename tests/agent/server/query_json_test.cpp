@@ -73,6 +73,36 @@ BOOST_AUTO_TEST_CASE(results) {
   BOOST_TEST(ResultJson(text, 0) == R"({"resultType":"string","result":[0,"a\n"]})");
 }
 
+BOOST_AUTO_TEST_CASE(native_histograms) {
+  auto histogram = std::make_shared<core::FloatHistogram>();
+  histogram->count = 6.5;
+  histogram->sum = 3;
+  histogram->zero_threshold = 0.25;
+  histogram->zero_count = 1;
+  histogram->positive = {{0, 2}, {1, 0}, {2, 2.5}};
+  histogram->negative = {{1, 1}};
+  const std::string text =
+      R"({"count":"6.5","sum":"3","buckets":[[1,"-2","-1","1"],[3,"-0.25","0.25","1"],[0,"0.5","1","2"],[0,"2","4","2.5"]]})";
+  const auto labels = std::make_shared<const core::Labels>();
+  QueryResult vector;
+  vector.type = ValueType::kVector;
+  vector.vector = {{labels, 1000, 0, histogram}};
+  BOOST_TEST(ResultJson(vector, 0) ==
+             R"({"resultType":"vector","result":[{"metric":{},"histogram":[1,)" + text + "]}]}");
+  QueryResult matrix;
+  matrix.type = ValueType::kMatrix;
+  matrix.matrix = {{labels, {{1000, 7}}, {{2000, histogram}}}};
+  BOOST_TEST(ResultJson(matrix, 0) ==
+             R"({"resultType":"matrix","result":[{"metric":{},"values":[[1,"7"]],"histograms":[[2,)" + text + "]]}]}");
+  auto custom = std::make_shared<core::FloatHistogram>();
+  custom->schema = core::FloatHistogram::kCustomSchema;
+  custom->bounds = std::make_shared<const std::vector<double>>(std::vector<double>{1});
+  custom->positive = {{0, 1}, {1, 2}};
+  custom->count = 3;
+  vector.vector = {{labels, 1000, 0, custom}};
+  BOOST_TEST(ResultJson(vector, 0).ends_with(R"("buckets":[[3,"-Inf","1","1"],[0,"1","+Inf","2"]]}]}]})"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
