@@ -148,6 +148,19 @@ core::Task<Result<std::int64_t>> RunPipeline(Pipelines& pipelines, RunPipelineRe
   co_return result;
 }
 
+core::Task<Result<std::vector<ReceiverTestView>>> TestReceiver(alertmanager::Alertmanager& alertmanager,
+                                                               std::string receiver) {
+  auto outcomes = co_await alertmanager.TestReceiver(std::move(receiver));
+  Result<std::vector<ReceiverTestView>> views;
+  if (!outcomes) {
+    views = core::Fail(outcomes.error());
+    co_return views;
+  }
+  for (alertmanager::SampleOutcome& outcome : *outcomes)
+    views->push_back({std::move(outcome.integration), outcome.ok, std::move(outcome.error)});
+  co_return views;
+}
+
 // The output of an attempt; run 0 is the pipeline's last, of its steps the last that was tried where none is named.
 Result<std::string> FindLog(const Pipelines& pipelines, const LogRequest& request) {
   RunId run = request.run;
@@ -191,6 +204,12 @@ void FillStatus(ServerContext& context, StatusSources s) {
   context.alerts = [s](MonoTime deadline) {
     return AskLoop<std::vector<AlertView>>(s.loop, deadline, [s] { return Views(s.alertmanager.Alerts()); });
   };
+  context.test_receiver = [s](std::string receiver, MonoTime deadline) {
+    return AskTask<std::vector<ReceiverTestView>>(s.loop, s.tasks, "test of receiver " + receiver, deadline,
+                                                  [s, receiver] { return TestReceiver(s.alertmanager, receiver); });
+  };
+  context.loop = &s.loop;
+  context.alertmanager = &s.alertmanager;
   context.rules = [s] { return s.rules.Snapshot(); };
   context.inbox = [s](int limit, MonoTime deadline) {
     return AskLoop<std::vector<InboxView>>(

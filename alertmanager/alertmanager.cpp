@@ -1,5 +1,7 @@
 #include "alertmanager/alertmanager.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <optional>
 #include <unordered_set>
@@ -53,18 +55,20 @@ std::string_view AlertStateText(AlertState state) {
 }
 
 struct Alertmanager::State {
-  State(core::Loop& loop_, core::HttpClient& http, core::Logger logger_, std::shared_ptr<prometheus::Registry> registry,
-        std::string data_dir_, std::string external_url)
+  State(core::Loop& loop_, core::HttpClient& http_, core::Logger logger_,
+        std::shared_ptr<prometheus::Registry> registry, std::string data_dir_, std::string external_url_)
       : loop(loop_),
+        http(http_),
         logger(std::move(logger_)),
         data_dir(std::move(data_dir_)),
+        external_url(std::move(external_url_)),
         metrics(std::move(registry)),
         tasks(loop_),
         silences([this](std::string record) { Keep(std::move(record)); }),
         log([this](std::string record) { Keep(std::move(record)); }),
         inbox([this](std::string record) { Keep(std::move(record)); }),
         dispatcher(loop_, tasks, [this](std::shared_ptr<Flush> flush) { BeginFlush(std::move(flush)); }),
-        notifier({loop_, http, tasks, inhibitor, silences, log, inbox, metrics, logger, std::move(external_url)},
+        notifier({loop_, http, tasks, inhibitor, silences, log, inbox, metrics, logger, external_url},
                  [this](const Flush& flush) { dispatcher.Done(flush); }) {}
 
   void Replay(std::string_view record);
@@ -74,13 +78,16 @@ struct Alertmanager::State {
   struct StateWalk;
   bool WriteSome(StateWalk& walk, std::vector<std::string>& records) const;
   void BeginFlush(std::shared_ptr<Flush> flush);
+  AlertView View(std::uint64_t fingerprint, const AlertPtr& alert, WallTime now, bool with_groups) const;
   void WakeRestored();
   core::Task<void> Maintain();
   void MaintainPiece(std::size_t& cursor);
 
   core::Loop& loop;
+  core::HttpClient& http;
   core::Logger logger;
   std::string data_dir;
+  std::string external_url;
   Metrics metrics;
   core::TaskGroup tasks;
   AlertStore store;
@@ -345,36 +352,69 @@ Result<void> Alertmanager::Put(std::vector<Alert> alerts) {
   return {};
 }
 
-std::vector<AlertView> Alertmanager::Alerts() const {
+AlertView Alertmanager::State::View(std::uint64_t fingerprint, const AlertPtr& alert, WallTime now,
+                                    bool with_groups) const {
+  AlertView view;
+  view.fingerprint = fingerprint;
+  view.alert = alert;
+  view.silenced_by = silences.SilencedBy(alert->labels, now);
+  view.inhibited_by = inhibitor.InhibitedBy(alert->labels, now);
+  bool all_muted = tree != nullptr;
+  if (tree == nullptr) view.state = AlertState::kUnprocessed;
+  for (const Route* route : tree == nullptr ? std::vector<const Route*>{} : tree->Match(alert->labels)) {
+    const std::string& receiver = route->receiver->name;
+    if (std::ranges::find(view.receivers, receiver) == view.receivers.end()) view.receivers.push_back(receiver);
+    if (with_groups) view.groups.push_back({receiver, route->GroupLabels(alert->labels), route->id});
+    const std::vector<std::string> muted = MutedBy(*route, now);
+    all_muted &= !muted.empty();
+    view.muted_by.insert(view.muted_by.end(), muted.begin(), muted.end());
+  }
+  if (!all_muted) view.muted_by.clear();
+  if (!view.silenced_by.empty() || !view.inhibited_by.empty() || !view.muted_by.empty())
+    view.state = AlertState::kSuppressed;
+  return view;
+}
+
+namespace {
+
+bool Wanted(const AlertFilter& filter, const AlertView& view) {
+  if (!filter.active && view.state == AlertState::kActive) return false;
+  if (!filter.unprocessed && view.state == AlertState::kUnprocessed) return false;
+  if (!filter.silenced && !view.silenced_by.empty()) return false;
+  if (!filter.inhibited && !view.inhibited_by.empty()) return false;
+  if (!filter.muted && !view.muted_by.empty()) return false;
+  return filter.receiver == nullptr || std::ranges::any_of(view.receivers, [&](const std::string& name) {
+           return re2::RE2::PartialMatch(name, *filter.receiver);
+         });
+}
+
+}  // namespace
+
+std::vector<AlertView> Alertmanager::Alerts(const AlertFilter& filter, std::size_t& cursor, std::size_t count) const {
   const State& s = *state_;
   const WallTime now = s.loop.clock().Now();
   std::vector<AlertView> views;
-  s.store.ForEach([&](std::uint64_t fingerprint, const AlertPtr& alert) {
-    if (alert->ResolvedAt(now)) return;
-    AlertView view;
-    view.fingerprint = fingerprint;
-    view.alert = alert;
-    view.silenced_by = s.silences.SilencedBy(alert->labels, now);
-    view.inhibited_by = s.inhibitor.InhibitedBy(alert->labels, now);
-    bool all_muted = s.tree != nullptr;
-    if (s.tree == nullptr) view.state = AlertState::kUnprocessed;
-    for (const Route* route : s.tree == nullptr ? std::vector<const Route*>{} : s.tree->Match(alert->labels)) {
-      if (std::ranges::find(view.receivers, route->receiver->name) == view.receivers.end())
-        view.receivers.push_back(route->receiver->name);
-      const std::vector<std::string> muted = MutedBy(*route, now);
-      all_muted &= !muted.empty();
-      view.muted_by.insert(view.muted_by.end(), muted.begin(), muted.end());
-    }
-    if (!all_muted) view.muted_by.clear();
-    if (!view.silenced_by.empty() || !view.inhibited_by.empty() || !view.muted_by.empty())
-      view.state = AlertState::kSuppressed;
-    views.push_back(std::move(view));
+  s.store.Walk(cursor, count, [&](std::uint64_t fingerprint, const AlertPtr& alert) {
+    if (alert->ResolvedAt(now) || !MatchesAll(filter.matchers, alert->labels)) return;
+    AlertView view = s.View(fingerprint, alert, now, filter.with_groups);
+    if (Wanted(filter, view)) views.push_back(std::move(view));
   });
+  return views;
+}
+
+std::vector<AlertView> Alertmanager::Alerts() const {
+  std::size_t cursor = 0;
+  std::vector<AlertView> views = Alerts({}, cursor, std::numeric_limits<std::size_t>::max() / 2);
   std::ranges::sort(views, {}, &AlertView::fingerprint);
   return views;
 }
 
 std::vector<InboxEntry> Alertmanager::Inbox(std::size_t limit) const { return state_->inbox.List(limit); }
+
+core::Task<Result<std::vector<SampleOutcome>>> Alertmanager::TestReceiver(std::string receiver) {
+  return SendSample(state_->loop, state_->http, state_->tree->shared_config(), std::move(receiver),
+                    state_->external_url);
+}
 
 Result<std::string> Alertmanager::SetSilence(Silence silence) {
   return state_->silences.Set(std::move(silence), state_->loop.clock().Now());

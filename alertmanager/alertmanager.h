@@ -14,6 +14,7 @@
 
 #include "alertmanager/config.h"
 #include "alertmanager/inbox.h"
+#include "alertmanager/sample.h"
 #include "alertmanager/silences.h"
 #include "core/async/loop.h"
 #include "core/logging.h"
@@ -25,10 +26,21 @@ namespace prometheus {
 class Registry;
 }
 
+namespace re2 {
+class RE2;
+}
+
 namespace pipewarden::alertmanager {
 
 enum class AlertState { kUnprocessed, kActive, kSuppressed };
 std::string_view AlertStateText(AlertState state);  // unprocessed active suppressed
+
+// A group of alerts that are notified together.
+struct GroupView {
+  std::string receiver;
+  core::Labels labels;
+  std::string route;  // its place in the tree
+};
 
 // An alert that has not resolved, with what keeps it quiet.
 struct AlertView {
@@ -39,6 +51,19 @@ struct AlertView {
   std::vector<std::uint64_t> inhibited_by;  // fingerprints
   std::vector<std::string> muted_by;        // names of time intervals; where all its routes are muted
   std::vector<std::string> receivers;       // in the order of the tree, each once
+  std::vector<GroupView> groups;            // it is in; where asked for
+};
+
+// Which alerts are wanted. One that is kept quiet in several ways must be wanted in each.
+struct AlertFilter {
+  bool active = true;
+  bool unprocessed = true;
+  bool silenced = true;
+  bool inhibited = true;
+  bool muted = true;
+  Matchers matchers;                           // all match
+  std::shared_ptr<const re2::RE2> receiver{};  // finds one of the alert's receivers in it; null: whichever
+  bool with_groups = false;
 };
 
 class Alertmanager {
@@ -61,8 +86,14 @@ class Alertmanager {
   // when it returns, also where others are refused: the error (kInvalid) names those.
   core::Result<void> Put(std::vector<core::Alert> alerts);
 
-  std::vector<AlertView> Alerts() const;                          // sorted by fingerprint
+  std::vector<AlertView> Alerts() const;  // sorted by fingerprint
+  // The same in pieces, so that no turn of the loop is long: looks at `count` alerts from `cursor` on (0 at first) and
+  // moves it; 0 again at the end. In no order; what comes or goes between two pieces may be missed.
+  std::vector<AlertView> Alerts(const AlertFilter& filter, std::size_t& cursor, std::size_t count) const;
   std::vector<InboxEntry> Inbox(std::size_t limit = 1000) const;  // the newest first
+
+  // See SendSample. Cancelled before this dies.
+  core::Task<core::Result<std::vector<SampleOutcome>>> TestReceiver(std::string receiver);
 
   core::Result<std::string> SetSilence(Silence silence);  // see Silences::Set
   core::Result<void> ExpireSilence(std::string_view id);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "alertmanager/config_sections.h"
+#include "alertmanager/config_text.h"
 #include "alertmanager/templates.h"
 #include "core/read_file.h"
 
@@ -193,6 +194,8 @@ Config ReadAlertmanagerConfig(const YamlNode& root, core::ConfigErrors& errors) 
   if (const YamlNode* route = options.Node("route"); route != nullptr) ReadRootRoute(*route, config, errors);
   for (const YamlNode& item : Items(options.Node("inhibit_rules"), "inhibit_rules", errors))
     config.inhibit_rules.push_back(ReadInhibitRule(item, config.warnings, errors));
+  const YamlNode* intervals = options.Node("time_intervals");
+  config.original = ConfigText(config, intervals != nullptr ? intervals : options.Node("mute_time_intervals"));
   return config;
 }
 
@@ -214,6 +217,7 @@ Config InboxOnlyConfig() {
   // Nobody is disturbed by the inbox: it tells soon, and the end of a problem too.
   config.route.group_wait = std::chrono::seconds(1);
   config.route.group_interval = std::chrono::seconds(10);
+  config.original = ConfigText(config, nullptr);
   return config;
 }
 

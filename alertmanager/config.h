@@ -56,6 +56,7 @@ struct ReceiverConfig {
 
 struct Config {
   std::string path;
+  std::string original;  // as the API shows it: see config_text.h
   std::string identity;  // content of the file and of all it names; equal identities are equal configurations
   core::Duration resolve_timeout = std::chrono::minutes(5);
   RouteConfig route;

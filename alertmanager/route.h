@@ -38,6 +38,7 @@ class RouteTree {
   std::vector<const Route*> Match(const core::Labels& labels) const;
   const Route& root() const { return root_; }
   const Config& config() const { return *config_; }
+  std::shared_ptr<const Config> shared_config() const { return config_; }
 
  private:
   std::shared_ptr<const Config> config_;

@@ -200,6 +200,20 @@ Result<nlohmann::json> Client::Post(std::string_view path, const nlohmann::json&
   return Data(Send("POST", path, &text, {}));
 }
 
+Result<nlohmann::json> Client::Call(std::string_view method, std::string_view path, const nlohmann::json* body) const {
+  std::string text;
+  if (body != nullptr) text = body->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  auto reply = Send(method, path, body == nullptr ? nullptr : &text, {});
+  if (!reply) return std::unexpected(reply.error());
+  nlohmann::json answer = nlohmann::json::parse(reply->body, nullptr, false);
+  if (answer.is_discarded()) answer = nullptr;
+  if (reply->status >= 200 && reply->status < 300) return answer;
+  if (answer.is_string()) return Fail(CodeOfStatus(reply->status), answer.get<std::string>());
+  if (answer.is_object() && answer.contains("message") && answer["message"].is_string())
+    return Fail(CodeOfStatus(reply->status), answer["message"].get<std::string>());
+  return Fail(CodeOfStatus(reply->status), "the agent answered " + std::to_string(reply->status));
+}
+
 Result<void> Client::Stream(std::string_view path, std::function<void(std::string_view)> take) const {
   auto reply = Send("GET", path, nullptr, take);
   if (reply && reply->status == 200) return {};

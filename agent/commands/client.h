@@ -38,6 +38,9 @@ class Client {
   // kInvalid, kTimeout by its status.
   core::Result<nlohmann::json> Get(std::string_view path) const;
   core::Result<nlohmann::json> Post(std::string_view path, const nlohmann::json& body) const;
+  // The answer of a route of Alertmanager's API, which has no envelope; null where it is empty.
+  core::Result<nlohmann::json> Call(std::string_view method, std::string_view path,
+                                    const nlohmann::json* body = nullptr) const;
   // The body as it comes, for long texts.
   core::Result<void> Stream(std::string_view path, std::function<void(std::string_view)> take) const;
 

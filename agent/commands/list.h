@@ -12,6 +12,9 @@
   X(Query)                     \
   X(PromqlTest)                \
   X(Pipeline)                  \
+  X(Alert)                     \
+  X(Silence)                   \
+  X(Notify)                    \
   X(Cron)                      \
   X(Template)                  \
   X(Docs)

@@ -1,4 +1,5 @@
-// /api/pipewarden/v1/alerts and /inbox: the alerts as the alertmanager has them, and what the built-in inbox kept.
+// /api/pipewarden/v1/alerts, /inbox and /receivers/{name}/test: the alerts as the alertmanager has them, what the
+// built-in inbox kept, and a sample through a receiver.
 #include <nlohmann/json.hpp>
 
 #include "agent/server/faces.h"
@@ -62,6 +63,23 @@ Routes AlertRoutes(std::shared_ptr<const ServerContext> context) {
              if (!entries) return ErrorResponse(Envelope::kPrometheus, entries.error());
              json list = json::array();
              for (const InboxView& entry : *entries) list.push_back(InboxJson(entry));
+             return DataResponse(list);
+           }},
+      {.methods = "POST",
+       .path = "/api/pipewarden/v1/receivers/{name}/test",
+       .role = Role::kOperate,
+       .mutates = true,
+       .max_body_bytes = 1024,
+       .deadline = std::chrono::seconds(60),
+       .envelope = Envelope::kPrometheus,
+       .handle =
+           [context](const HttpRequest& request) {
+             if (!context->test_receiver) return AbsentResponse("receivers");
+             auto outcomes = context->test_receiver(request.Capture("name"), request.deadline);
+             if (!outcomes) return ErrorResponse(Envelope::kPrometheus, outcomes.error());
+             json list = json::array();
+             for (const ReceiverTestView& outcome : *outcomes)
+               list.push_back({{"integration", outcome.integration}, {"ok", outcome.ok}, {"error", outcome.error}});
              return DataResponse(list);
            }},
   };

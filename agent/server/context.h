@@ -23,6 +23,12 @@
 namespace pipewarden::rules {
 struct RulesSnapshot;
 }
+namespace pipewarden::alertmanager {
+class Alertmanager;
+}
+namespace pipewarden::core {
+class Loop;
+}
 namespace pipewarden::rules::promql {
 class Engine;
 class Queryable;
@@ -109,6 +115,13 @@ struct InboxView {
   int resolved = 0;
 };
 
+// What came of a sample that was sent by an integration of a receiver.
+struct ReceiverTestView {
+  std::string integration{};  // "slack[0]"
+  bool ok = false;
+  std::string error{};
+};
+
 struct RunPipelineRequest {
   std::string pipeline{};
   std::map<std::string, std::string> env{};
@@ -143,7 +156,13 @@ struct ServerContext {
 
   std::function<core::Result<std::vector<FreshnessView>>(core::MonoTime deadline)> freshness;
   std::function<core::Result<std::vector<AlertView>>(core::MonoTime deadline)> alerts;
+  std::function<core::Result<std::vector<ReceiverTestView>>(std::string receiver, core::MonoTime deadline)>
+      test_receiver;
   std::function<core::Result<std::vector<InboxView>>(int limit, core::MonoTime deadline)> inbox;  // newest first
+
+  // Alertmanager's API asks it on the loop; null where alerts are handed over.
+  core::Loop* loop = nullptr;
+  alertmanager::Alertmanager* alertmanager = nullptr;
 
   // The query API.
   const rules::promql::Engine* engine = nullptr;

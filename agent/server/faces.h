@@ -19,7 +19,10 @@ Routes StatusRoutes(std::shared_ptr<const ServerContext> context);    // /api/v1
 Routes ProbeRoutes(std::shared_ptr<const ServerContext> context);     // /api/pipewarden/v1/probes
 Routes PipelineRoutes(std::shared_ptr<const ServerContext> context);  // /api/pipewarden/v1/pipelines
 Routes AlertRoutes(std::shared_ptr<const ServerContext> context);     // /api/pipewarden/v1/{alerts,inbox}
-Routes PageRoutes(std::shared_ptr<const ServerContext> context);      // / and what it needs
+// /api/v2/{status,receivers,alerts,alerts/groups}, as Alertmanager; and /api/v2/{silences,silence/{id}}
+Routes AlertmanagerRoutes(std::shared_ptr<const ServerContext> context);
+Routes SilenceRoutes(std::shared_ptr<const ServerContext> context);
+Routes PageRoutes(std::shared_ptr<const ServerContext> context);  // / and what it needs
 
 // All of them, in the order of matching.
 Routes AllRoutes(std::shared_ptr<const ServerContext> context);
