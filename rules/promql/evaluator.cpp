@@ -380,6 +380,9 @@ core::Result<VectorValue> Evaluator::EvalSelector(const VectorSelector& selector
       if (std::isnan(value)) {
         if (core::IsStaleNaN(value)) continue;
         const bool is_histogram = !buffer_.histograms.empty() && buffer_.histograms[next - 1] != nullptr;
+        if (is_histogram && take == Take::kTimesOfFloats)
+          return core::Fail(core::ErrorCode::kInvalid,
+                            "this should be an info metric, with float samples: " + (*set)->labels(i)->ToString());
         if (is_histogram && take == Take::kValues && pooled != next) {
           histogram = histograms_.Add(buffer_.histograms[next - 1]);
           pooled = next;

@@ -27,7 +27,8 @@ struct QueryWindow {
 
 class Evaluator {
  public:
-  enum class Take { kValues, kTimes };  // what a selector's cells hold: values, or times in seconds for timestamp()
+  // What a selector's cells hold: values, or times in seconds, for timestamp(); for info() histograms are an error.
+  enum class Take { kValues, kTimes, kTimesOfFloats };
 
   Evaluator(const EngineOptions& options, const EvalLimits& limits, const QueryWindow& query)
       : options_(options), limits_(limits), query_(query) {
@@ -52,6 +53,14 @@ class Evaluator {
   bool NameIsHidden(const SeriesHead& head) const { return head.drop_name && !options_.delayed_name_removal; }
   core::Labels VisibleLabels(const SeriesHead& head) const;
 
+  // The time that a selector's modifiers make of a step.
+  struct Shift {
+    std::optional<TimestampMs> at;
+    TimestampMs offset = 0;
+    TimestampMs Of(TimestampMs step) const { return at.value_or(step) - offset; }
+  };
+  core::Result<Shift> ResolveShift(const TimeShift& shift) const;
+
   // True where the value is the same at every step: constants, and what @ pins.
   bool IsStepInvariant(const Expr& expr) const;
 
@@ -69,12 +78,6 @@ class Evaluator {
  private:
   friend class MatrixReader;
 
-  struct Shift {
-    std::optional<TimestampMs> at;
-    TimestampMs offset = 0;
-    TimestampMs Of(TimestampMs step) const { return at.value_or(step) - offset; }
-  };
-
   core::Result<Value> EvalNode(const Expr& expr, const Steps& steps);
   core::Result<Value> EvalOnceForAll(const Expr& expr, const Steps& steps);
   core::Result<Value> EvalCall(const Call& call, const Steps& steps);
@@ -86,7 +89,6 @@ class Evaluator {
   core::Result<void> Bounds(const Expr& expr, TimestampMs start, TimestampMs end, TimestampMs& from, TimestampMs& to);
 
   core::Result<TimestampMs> Resolve(const SelectorDuration& duration, bool positive) const;
-  core::Result<Shift> ResolveShift(const TimeShift& shift) const;
   core::Result<Steps> SubqueryInner(const SubqueryExpr& expr, TimestampMs first, TimestampMs last) const;
 
   const EngineOptions& options_;

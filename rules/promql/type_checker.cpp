@@ -30,6 +30,7 @@ class TypeChecker {
   void CheckBinary(BinaryExpr& expr);
   void CheckMatching(BinaryExpr& expr, ValueType lhs, ValueType rhs);
   void CheckCall(Call& call);
+  void CheckLabelSelector(const Call& call);
   void CheckSelector(const VectorSelector& selector);
   void CheckAggregate(AggregateExpr& aggregate);
 
@@ -97,12 +98,28 @@ void TypeChecker::CheckCall(Call& call) {
   } else if (function.variadic > 0 && given > declared - 1 + function.variadic) {
     count("at most ", declared - 1 + function.variadic);
   }
+  const bool labels_only = function.name == "info" && given > 1;
+  if (labels_only) CheckLabelSelector(call);
   for (int i = 0; i < given; ++i) {
     if (i >= declared && function.variadic == 0) break;
+    // It may match anything.
+    if (labels_only && i == 1 && call.args[1]->kind == Expr::Kind::kVectorSelector) continue;
     const int type = std::min(i, declared - 1);
     Expect(*call.args[static_cast<std::size_t>(i)], function.args[static_cast<std::size_t>(type)],
            "call to function " + core::GoQuote(function.name));
   }
+}
+
+// The second argument of info(): the matchers of a selector without a metric.
+void TypeChecker::CheckLabelSelector(const Call& call) {
+  const Expr& selector = *call.args[1];
+  if (TypeOf(selector) != ValueType::kVector)
+    Fail(call.pos, "expected type instant vector in call to function \"info\", got " +
+                       std::string(ValueTypeName(TypeOf(selector))));
+  if (selector.kind != Expr::Kind::kVectorSelector)
+    Fail(selector.pos, "expected label selectors only");
+  else if (!static_cast<const VectorSelector&>(selector).name.empty())
+    Fail(selector.pos, "expected label selectors only, got vector selector instead");
 }
 
 void TypeChecker::CheckSelector(const VectorSelector& selector) {

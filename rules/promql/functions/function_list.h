@@ -17,6 +17,7 @@
   X(Histogram)                        \
   X(NativeHistogram)                  \
   X(Sort)                             \
+  X(Info)                             \
   X(Convert)                          \
   X(Absent)
 
