@@ -12,7 +12,8 @@ core::Result<std::vector<OutputSample>> VectorOf(const promql::QueryResult& resu
     out.push_back({{}, result.scalar.value});
   } else if (result.type == promql::ValueType::kVector) {
     out.reserve(result.vector.size());
-    for (const promql::ResultSample& sample : result.vector) out.push_back({*sample.labels, sample.value});
+    for (const promql::ResultSample& sample : result.vector)
+      out.push_back({*sample.labels, sample.value, sample.histogram});
   } else {
     return core::Fail(core::ErrorCode::kInvalid, "rule result is not a vector or scalar");
   }

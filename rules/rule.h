@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/model/float_histogram.h"
 #include "core/model/labels.h"
 #include "core/model/sample.h"
 #include "core/result.h"
@@ -30,6 +31,7 @@ struct RuleContext {
 struct OutputSample {
   core::Labels labels;
   double value = 0;
+  core::HistogramPtr histogram = nullptr;  // null: a float
 };
 
 class Rule {

@@ -171,14 +171,19 @@ void RuleGroup::Write(Entry& entry, std::vector<OutputSample> samples, core::Tim
   SeriesOfRule written;
   std::vector<RefSample> batch;
   batch.reserve(samples.size());
+  std::vector<RefHistogram> histograms;
   for (OutputSample& sample : samples) {
     const auto ref = storage.Resolve(sample.labels, "rules");
     if (!ref) continue;  // the storage has counted it
-    batch.push_back({*ref, sample.value});
+    if (sample.histogram != nullptr)
+      histograms.push_back({*ref, std::move(sample.histogram)});
+    else
+      batch.push_back({*ref, sample.value});
     entry.series.erase(sample.labels);
     written.emplace(std::move(sample.labels), *ref);
   }
   storage.Append(time, batch);
+  if (!histograms.empty()) storage.Append(time, histograms);
   std::vector<SeriesRef> gone;
   for (const auto& [labels, ref] : entry.series) gone.push_back(ref);
   if (!gone.empty()) storage.End(gone, time);

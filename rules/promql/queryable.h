@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -53,6 +54,16 @@ struct SampleColumns {
     times.push_back(time);
     values.push_back(value);
     if (!histograms.empty()) histograms.push_back(nullptr);
+  }
+  void Append(SampleColumns&& later) {
+    if (!later.histograms.empty() || !histograms.empty()) {
+      histograms.resize(times.size());
+      later.histograms.resize(later.times.size());
+      histograms.insert(histograms.end(), std::make_move_iterator(later.histograms.begin()),
+                        std::make_move_iterator(later.histograms.end()));
+    }
+    times.insert(times.end(), later.times.begin(), later.times.end());
+    values.insert(values.end(), later.values.begin(), later.values.end());
   }
   void Add(TimestampMs time, HistogramPtr histogram) {
     histograms.resize(times.size());

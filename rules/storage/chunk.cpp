@@ -31,10 +31,10 @@ std::int64_t WrappingSubtract(std::int64_t a, std::int64_t b) {
 
 }  // namespace
 
-Chunk::Chunk(core::TimestampMs first, core::TimestampMs last, std::uint16_t count,
-             std::span<const std::uint8_t> bytes) {
+Chunk::Chunk(core::TimestampMs first, core::TimestampMs last, std::uint16_t count, std::span<const std::uint8_t> bytes,
+             ChunkEncoding encoding) {
   void* memory = ::operator new(sizeof(Data) + bytes.size());
-  data_ = new (memory) Data{first, last, count, static_cast<std::uint16_t>(bytes.size())};
+  data_ = new (memory) Data{first, last, count, static_cast<std::uint16_t>(bytes.size()), encoding};
   std::ranges::copy(bytes, reinterpret_cast<std::uint8_t*>(data_ + 1));
 }
 

@@ -20,16 +20,16 @@
 
 namespace pipewarden::rules {
 
-// How the bytes of a chunk are to be read; written to disk, so numbers are never reused. 2 and 3 are kept for native
-// histograms.
-enum class ChunkEncoding : std::uint8_t { kXor = 1 };
+// How the bytes of a chunk are to be read; written to disk, so numbers are never reused. kHistogram: histogram_chunk.h.
+enum class ChunkEncoding : std::uint8_t { kXor = 1, kHistogram = 2 };
 
 // A sealed chunk: one pointer, one allocation. Default-made it holds no samples.
 class Chunk {
  public:
   Chunk() = default;
   // REQUIRES: bytes.size() <= 65535.
-  Chunk(core::TimestampMs first, core::TimestampMs last, std::uint16_t count, std::span<const std::uint8_t> bytes);
+  Chunk(core::TimestampMs first, core::TimestampMs last, std::uint16_t count, std::span<const std::uint8_t> bytes,
+        ChunkEncoding encoding = ChunkEncoding::kXor);
   Chunk(Chunk&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
   Chunk& operator=(Chunk&& other) noexcept {
     std::swap(data_, other.data_);
@@ -37,7 +37,7 @@ class Chunk {
   }
   ~Chunk();
 
-  ChunkEncoding encoding() const { return ChunkEncoding::kXor; }
+  ChunkEncoding encoding() const { return data_ != nullptr ? data_->encoding : ChunkEncoding::kXor; }
   core::TimestampMs first_time() const { return data_ != nullptr ? data_->first : 0; }
   core::TimestampMs last_time() const { return data_ != nullptr ? data_->last : 0; }
   std::uint16_t count() const { return data_ != nullptr ? data_->count : 0; }
@@ -50,6 +50,7 @@ class Chunk {
     core::TimestampMs last;
     std::uint16_t count;
     std::uint16_t size;  // of the bytes that follow
+    ChunkEncoding encoding;
   };
   Data* data_ = nullptr;
 };
@@ -78,7 +79,8 @@ class ChunkWriter {
   Chunk Seal() const;
   // Empties it. last_time() and last_value() stay: they are the series' newest sample.
   void Reset();
-  // The newest sample of a series whose older chunks were read back. REQUIRES: empty().
+  // The newest sample of a series whose older chunks were read back, or whose samples are histograms.
+  // REQUIRES: empty().
   void SetLast(core::TimestampMs time, double value) {
     last_ = time;
     last_value_ = value;

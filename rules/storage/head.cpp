@@ -88,11 +88,15 @@ bool Head::RestoreChunk(SeriesRef ref, Chunk chunk) {
   if (series == nullptr || chunk.count() == 0 || !series->open.empty()) return false;
   if (!series->closed.empty() && chunk.first_time() <= series->closed.back().last_time()) return false;
   // The newest value is known by reading to the end; that tells a damaged chunk as well.
-  ChunkReader reader(chunk);
+  core::Sample last{0, promql::HistogramMark()};
   std::uint16_t read = 0;
-  while (reader.Next()) ++read;
-  if (read != chunk.count() || reader.sample().time != chunk.last_time()) return false;
-  series->open.SetLast(chunk.last_time(), reader.sample().value);
+  if (chunk.encoding() == ChunkEncoding::kHistogram) {
+    for (HistogramChunkReader reader(chunk); reader.Next(); ++read) last.time = reader.time();
+  } else {
+    for (ChunkReader reader(chunk); reader.Next(); ++read) last = reader.sample();
+  }
+  if (read != chunk.count() || last.time != chunk.last_time()) return false;
+  series->open.SetLast(last.time, last.value);
   oldest_ = oldest_ == ChunkWriter::kNever ? chunk.first_time() : std::min(oldest_, chunk.first_time());
   series->closed.push_back(std::move(chunk));
   Activate(*series);
@@ -113,22 +117,55 @@ core::Labels Head::LabelsOf(SeriesRef ref) const {
   return core::Labels(std::move(labels));
 }
 
+void Head::CloseFloats(MemSeries& series) {
+  if (series.open.empty()) return;
+  series.closed.push_back(series.open.Seal());
+  series.open.Reset();
+}
+
+void Head::CloseHistograms(SeriesRef ref) {
+  const auto open = histograms_.find(ref);
+  if (open == histograms_.end()) return;
+  if (!open->second.empty()) series_[ref]->closed.push_back(open->second.Seal());
+  histograms_.erase(open);
+}
+
+const HistogramChunkWriter* Head::OpenHistograms(SeriesRef ref) const {
+  const auto open = histograms_.find(ref);
+  return open != histograms_.end() && !open->second.empty() ? &open->second : nullptr;
+}
+
+bool Head::Append(SeriesRef ref, core::TimestampMs time, const core::FloatHistogram& histogram) {
+  MemSeries& series = *series_[ref];
+  if (time <= series.last_time()) return false;
+  CloseFloats(series);
+  HistogramChunkWriter& open = histograms_[ref];
+  if (!open.empty() && (open.full() || WindowStart(open.first_time()) != WindowStart(time))) {
+    series.closed.push_back(open.Seal());
+    open.Reset();
+  }
+  open.Append(time, histogram);
+  series.open.SetLast(time, promql::HistogramMark());
+  Activate(series);
+  if (oldest_ == ChunkWriter::kNever || time < oldest_) oldest_ = time;
+  return true;
+}
+
 bool Head::Append(SeriesRef ref, core::TimestampMs time, double value) {
   MemSeries& series = *series_[ref];
   if (time <= series.last_time()) return false;
+  if (!histograms_.empty()) CloseHistograms(ref);
   if (!series.open.empty() &&
-      (series.open.count() >= ChunkWriter::kMaxSamples || WindowStart(series.open.first_time()) != WindowStart(time))) {
-    series.closed.push_back(series.open.Seal());
-    series.open.Reset();
-  }
+      (series.open.count() >= ChunkWriter::kMaxSamples || WindowStart(series.open.first_time()) != WindowStart(time)))
+    CloseFloats(series);
   series.open.Append(time, value);
   Activate(series);
   if (oldest_ == ChunkWriter::kNever || time < oldest_) oldest_ = time;
   return true;
 }
 
-void Head::Read(const MemSeries& series, core::TimestampMs from, core::TimestampMs to,
-                promql::SampleColumns& out) const {
+void Head::Read(SeriesRef ref, core::TimestampMs from, core::TimestampMs to, promql::SampleColumns& out) const {
+  const MemSeries& series = *series_[ref];
   const auto read = [&](ChunkReader reader) {
     while (reader.Next()) {
       const core::Sample& sample = reader.sample();
@@ -139,8 +176,16 @@ void Head::Read(const MemSeries& series, core::TimestampMs from, core::Timestamp
   for (const Chunk& chunk : series.closed) {
     if (chunk.last_time() < from) continue;
     if (chunk.first_time() > to) return;
-    read(ChunkReader(chunk));
+    if (chunk.encoding() == ChunkEncoding::kHistogram)
+      ReadHistograms(HistogramChunkReader(chunk), from, to, out);
+    else
+      read(ChunkReader(chunk));
   }
+  if (const HistogramChunkWriter* open = OpenHistograms(ref))
+    if (open->first_time() <= to && open->last_time() >= from) {
+      const Chunk sealed = open->Seal();
+      ReadHistograms(HistogramChunkReader(sealed), from, to, out);
+    }
   if (!series.open.empty() && series.open.first_time() <= to && series.open.last_time() >= from)
     read(ChunkReader(series.open));
 }
@@ -159,10 +204,15 @@ std::optional<core::TimestampMs> Head::OldestTime() const {
 }
 
 void Head::CloseBefore(core::TimestampMs time) {
+  std::erase_if(histograms_, [&](auto& entry) {
+    auto& [ref, open] = entry;
+    if (open.last_time() >= time) return false;
+    if (!open.empty()) series_[ref]->closed.push_back(open.Seal());
+    return true;
+  });
   for (const auto& series : series_) {
     if (!series || series->open.empty() || series->open.last_time() >= time) continue;
-    series->closed.push_back(series->open.Seal());
-    series->open.Reset();
+    CloseFloats(*series);
     series->open.GiveMemoryBack();  // most likely the series has ended
   }
 }
@@ -172,7 +222,8 @@ void Head::DropBefore(core::TimestampMs time) {
   const auto see = [&](core::TimestampMs first) {
     oldest_ = oldest_ == ChunkWriter::kNever ? first : std::min(oldest_, first);
   };
-  for (const auto& series : series_) {
+  for (SeriesRef ref = 0; ref < series_.size(); ++ref) {
+    const auto& series = series_[ref];
     if (!series) continue;
     std::erase_if(series->closed, [&](const Chunk& chunk) { return chunk.last_time() < time; });
     if (series->closed.empty()) series->closed.shrink_to_fit();
@@ -180,6 +231,8 @@ void Head::DropBefore(core::TimestampMs time) {
       see(series->closed.front().first_time());
     else if (!series->open.empty())
       see(series->open.first_time());
+    else if (const HistogramChunkWriter* histograms = OpenHistograms(ref))
+      see(histograms->first_time());
     else if (std::exchange(series->active, false))
       --active_;
   }
@@ -188,7 +241,7 @@ void Head::DropBefore(core::TimestampMs time) {
 std::size_t Head::RemoveSeriesBefore(core::TimestampMs time) {
   const auto gone = [&](SeriesRef ref) {
     const MemSeries& series = *series_[ref];
-    return series.closed.empty() && series.open.empty() && series.last_time() < time;
+    return series.closed.empty() && series.open.empty() && OpenHistograms(ref) == nullptr && series.last_time() < time;
   };
   const std::size_t before = index_.size();
   std::vector<SeriesRef> removed;
@@ -203,6 +256,7 @@ std::size_t Head::RemoveSeriesBefore(core::TimestampMs time) {
       symbols_.Release(pair.value);
     }
     if (series_[ref]->active) --active_;
+    histograms_.erase(ref);
     series_[ref].reset();
   }
   symbols_.Compact();
@@ -218,6 +272,7 @@ std::size_t Head::MemoryBytes() const {
              series.closed.capacity() * sizeof(Chunk);
     for (const Chunk& chunk : series.closed) bytes += chunk.MemoryBytes();
   });
+  for (const auto& [ref, open] : histograms_) bytes += sizeof(open) + open.MemoryBytes();
   return bytes;
 }
 

@@ -3,8 +3,9 @@
 // What a series costs in memory is what bounds how many one node can hold, so labels are pairs of symbols, chunks are
 // single allocations, and label sets as strings are made only for what queries ask for (Storage keeps those).
 //
-// Samples of a series ascend in time. A chunk never spans two windows (kWindowMs, aligned to the epoch), so that a
-// window can be sealed into a segment as whole chunks.
+// Floats and native histograms of a series stand in chunks of their own; hardly any series has histograms, so their
+// open chunks stand beside the series. Samples of a series ascend in time. A chunk never spans two windows (kWindowMs,
+// aligned to the epoch), so that a window can be sealed into a segment as whole chunks.
 //
 // Not thread-safe: Storage's lock covers it.
 #pragma once
@@ -15,12 +16,14 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/model/labels.h"
 #include "core/model/sample.h"
 #include "rules/promql/queryable.h"
 #include "rules/storage/chunk.h"
+#include "rules/storage/histogram_chunk.h"
 #include "rules/storage/label_index.h"
 #include "rules/storage/symbol_table.h"
 
@@ -65,8 +68,12 @@ class Head {
 
   // False where the time is not after the series' newest sample. REQUIRES: the series exists.
   bool Append(SeriesRef ref, core::TimestampMs time, double value);
+  // Likewise. REQUIRES: a valid histogram of at most kMaxHistogramParts.
+  bool Append(SeriesRef ref, core::TimestampMs time, const core::FloatHistogram& histogram);
   // Appends the samples in [from, to] to `out`.
-  void Read(const MemSeries& series, core::TimestampMs from, core::TimestampMs to, promql::SampleColumns& out) const;
+  void Read(SeriesRef ref, core::TimestampMs from, core::TimestampMs to, promql::SampleColumns& out) const;
+  // The series' open chunk of histograms; null where it has none.
+  const HistogramChunkWriter* OpenHistograms(SeriesRef ref) const;
 
   std::vector<SeriesRef> Select(std::span<const core::Matcher> matchers) const;
   const LabelIndex& index() const { return index_; }
@@ -99,12 +106,16 @@ class Head {
   void Insert(SeriesRef ref, const core::Labels& labels);
   void Rehash(std::size_t buckets);
   void Activate(MemSeries& series);
+  void CloseFloats(MemSeries& series);
+  void CloseHistograms(SeriesRef ref);
   bool SameLabels(const MemSeries& series, const core::Labels& labels) const;
 
   SymbolTable symbols_;
   LabelIndex index_;
   std::vector<std::unique_ptr<MemSeries>> series_;  // by reference
-  std::vector<std::uint32_t> buckets_;              // by labels: reference + 1; 0: empty; linear probing
+  // Of each series at most one of the open chunks, of floats and of histograms, has samples.
+  std::unordered_map<SeriesRef, HistogramChunkWriter> histograms_;
+  std::vector<std::uint32_t> buckets_;  // by labels: reference + 1; 0: empty; linear probing
   std::size_t active_ = 0;
   core::TimestampMs oldest_ = ChunkWriter::kNever;  // a lower bound of the samples' times; kNever: none
 };

@@ -219,6 +219,10 @@ core::Result<void> Segment::Read(SeriesRef ref, core::TimestampMs from, core::Ti
     rest.remove_prefix(size);
     if (first_time > to) break;
     if (first_time + static_cast<core::TimestampMs>(span) < from) continue;
+    if (encoding == static_cast<std::uint64_t>(ChunkEncoding::kHistogram)) {
+      ReadHistograms(HistogramChunkReader(first_time, static_cast<std::uint32_t>(count), bytes), from, to, out);
+      continue;
+    }
     if (encoding != static_cast<std::uint64_t>(ChunkEncoding::kXor)) continue;  // a newer binary's
     ChunkReader reader(first_time, static_cast<std::uint32_t>(count),
                        {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});

@@ -25,6 +25,7 @@ void WriteHead(const Head& head, WalEncoder& encoder, AtomicFile& file) {
     encoder.Series(ref, series.last_time(), head.LabelsOf(ref));
     for (const Chunk& chunk : series.closed) encoder.Chunk(ref, chunk);
     if (!series.open.empty()) encoder.Chunk(ref, series.open.Seal());
+    if (const HistogramChunkWriter* open = head.OpenHistograms(ref)) encoder.Chunk(ref, open->Seal());
     file.Write(encoder.buffer());
     encoder.Clear();
   });
@@ -101,6 +102,40 @@ std::optional<SeriesRef> Storage::Resolve(const core::Labels& labels, std::strin
 std::size_t Storage::Append(core::TimestampMs time, std::span<const RefSample> samples) {
   std::size_t appended = 0;
   AppendBatch(time, samples, false, appended);
+  return appended;
+}
+
+std::size_t Storage::Append(core::TimestampMs time, std::span<const RefHistogram> samples) {
+  std::vector<RefHistogram> good;
+  std::size_t late = 0;
+  const core::TimestampMs sealed = SealedUntil();
+  {
+    const ReaderLock lock(mutex_);
+    for (const RefHistogram& sample : samples) {
+      const core::FloatHistogram& histogram = *sample.histogram;
+      const std::size_t parts =
+          histogram.positive.size() + histogram.negative.size() + histogram.custom_bounds().size();
+      const MemSeries* series = head_.Get(sample.ref);
+      if (series == nullptr || parts > kMaxHistogramParts || !core::Validate(histogram)) continue;
+      if (time > series->last_time() && (sealed == ChunkWriter::kNever || time >= sealed))
+        good.push_back(sample);
+      else
+        ++late;
+    }
+  }
+  const std::size_t bad = samples.size() - good.size() - late;
+  encoder_.Histograms(time, good);
+  WriteLog();
+  std::size_t appended = 0;
+  {
+    const WriterLock lock(mutex_);
+    for (const RefHistogram& sample : good) appended += head_.Append(sample.ref, time, *sample.histogram) ? 1 : 0;
+    if (appended > 0) newest_.store(std::max(newest_time(), time), std::memory_order_release);
+  }
+  late += good.size() - appended;  // twice in one batch
+  if (appended > 0) metrics_->Appended(appended);
+  if (late > 0) metrics_->DroppedSamples("out_of_order", late);
+  if (bad > 0) metrics_->DroppedSamples("bad_histogram", bad);
   return appended;
 }
 

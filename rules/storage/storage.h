@@ -74,6 +74,8 @@ class Storage final : public core::SampleSink, public promql::Queryable {
   // Appends at one time. Samples not after their series' newest, or before what is sealed, are dropped and counted.
   // Returns how many were appended.
   std::size_t Append(core::TimestampMs time, std::span<const RefSample> samples);
+  // The same of native histograms. What is none (core::Validate), or has too many buckets, is dropped and counted.
+  std::size_t Append(core::TimestampMs time, std::span<const RefHistogram> samples);
   // Seals, checkpoints, applies retention, as is due. Cheap where nothing is; call it after each tick.
   void Maintain(core::TimestampMs now);
   // Writes a checkpoint, so that the next start has no log to read. Not needed for safety; good before an orderly end.

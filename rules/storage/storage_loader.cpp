@@ -55,6 +55,18 @@ class Replay final : public WalVisitor {
     }
   }
 
+  void OnHistograms(core::TimestampMs time, std::span<const RefHistogram> samples) override {
+    if (time < sealed_until_) return;
+    for (const RefHistogram& sample : samples) {
+      highest_ref = std::max(highest_ref, sample.ref);
+      if (head_.Get(sample.ref) == nullptr) {
+        ++unreadable;
+        continue;
+      }
+      if (head_.Append(sample.ref, time, *sample.histogram)) newest = std::max(newest, time);
+    }
+  }
+
   void OnChunk(SeriesRef ref, Chunk chunk) override {
     if (chunk.last_time() < sealed_until_) return;
     const core::TimestampMs last = chunk.last_time();

@@ -48,8 +48,7 @@ class StorageSeriesSet final : public promql::SeriesSet {
       const ReaderLock lock(storage_.mutex_);
       const bool sealed = !storage_.segments_->empty() && storage_.segments_->back()->end() > from;
       if (sealed) segments = storage_.segments_;
-      if (const MemSeries* series = storage_.head_.Get(ref))
-        storage_.head_.Read(*series, from, to, sealed ? in_head : out);
+      if (storage_.head_.Get(ref) != nullptr) storage_.head_.Read(ref, from, to, sealed ? in_head : out);
     }
     if (!segments) return {};
     const auto first = std::ranges::upper_bound(*segments, from, {}, [](const auto& s) { return s->end(); });
@@ -58,8 +57,7 @@ class StorageSeriesSet final : public promql::SeriesSet {
       auto read = (*segment)->Read(ref, from, to, storage_.cache_, out);
       if (!read && read.error().code != core::ErrorCode::kCorrupt) return read;
     }
-    out.times.insert(out.times.end(), in_head.times.begin(), in_head.times.end());
-    out.values.insert(out.values.end(), in_head.values.begin(), in_head.values.end());
+    out.Append(std::move(in_head));
     return {};
   }
 
@@ -67,14 +65,13 @@ class StorageSeriesSet final : public promql::SeriesSet {
                               promql::SampleColumns& out) const override {
     const Entry& entry = entries_[index];
     if (entry.last.time < from) return {};
-    if (entry.last_known && entry.last.time <= std::min(to, visible_until_)) {
+    // Of a histogram only the time is remembered.
+    if (entry.last_known && entry.last.time <= std::min(to, visible_until_) &&
+        !promql::IsHistogramMark(entry.last.value)) {
       out.Add(entry.last.time, entry.last.value);
       return {};
     }
-    promql::SampleColumns all;
-    auto read = Read(index, from, to, all);
-    if (read && !all.empty()) out.Add(all.times.back(), all.values.back());
-    return read;
+    return SeriesSet::ReadLast(index, from, to, out);
   }
 
  private:

@@ -10,10 +10,12 @@
 #include <cstring>
 #include <utility>
 
+#include "rules/storage/histogram_chunk.h"
+
 namespace pipewarden::rules {
 namespace {
 
-enum RecordType : std::uint8_t { kSeries = 1, kSamples = 2, kChunk = 3, kState = 4, kEnd = 5 };
+enum RecordType : std::uint8_t { kSeries = 1, kSamples = 2, kChunk = 3, kState = 4, kEnd = 5, kHistograms = 6 };
 
 // How a sample's value is written.
 enum ValueKind : std::uint8_t { kRaw = 0, kInteger = 1, kStale = 2, kKinds = 3 };
@@ -127,6 +129,21 @@ bool ReadSamples(std::string_view in, std::vector<RefSample>& samples, WalVisito
   return true;
 }
 
+bool ReadHistogramSamples(std::string_view in, WalVisitor& visitor) {
+  std::int64_t time = 0;
+  if (!TakeSigned(in, time)) return false;
+  std::vector<RefHistogram> samples;
+  while (!in.empty()) {
+    RefHistogram sample;
+    if (!TakeRef(in, sample.ref)) return false;
+    sample.histogram = DecodeHistogram(in, nullptr);
+    if (sample.histogram == nullptr) return false;
+    samples.push_back(std::move(sample));
+  }
+  visitor.OnHistograms(time, samples);
+  return true;
+}
+
 bool ReadChunk(std::string_view in, WalVisitor& visitor) {
   SeriesRef ref = 0;
   std::uint64_t encoding = 0;
@@ -137,9 +154,12 @@ bool ReadChunk(std::string_view in, WalVisitor& visitor) {
   if (!TakeRef(in, ref) || !TakeVarint(in, encoding) || !TakeVarint(in, count) || !TakeSigned(in, first) ||
       !TakeSigned(in, last) || !TakeString(in, bytes) || count > 0xFFFF || bytes.size() > 0xFFFF)
     return false;
-  if (encoding != static_cast<std::uint64_t>(ChunkEncoding::kXor)) return true;  // a newer binary's
+  if (encoding < static_cast<std::uint64_t>(ChunkEncoding::kXor) ||
+      encoding > static_cast<std::uint64_t>(ChunkEncoding::kHistogram))
+    return true;  // a newer binary's
   visitor.OnChunk(ref, Chunk(first, last, static_cast<std::uint16_t>(count),
-                             {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}));
+                             {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
+                             static_cast<ChunkEncoding>(encoding)));
   return true;
 }
 
@@ -220,6 +240,17 @@ void WalEncoder::Samples(core::TimestampMs time, std::span<const RefSample> samp
   Finish(start);
 }
 
+void WalEncoder::Histograms(core::TimestampMs time, std::span<const RefHistogram> samples) {
+  if (samples.empty()) return;
+  const std::size_t start = Begin(kHistograms);
+  PutSigned(buffer_, time);
+  for (const RefHistogram& sample : samples) {
+    PutVarint(buffer_, sample.ref);
+    EncodeHistogram(buffer_, *sample.histogram, nullptr);
+  }
+  Finish(start);
+}
+
 void WalEncoder::Chunk(SeriesRef ref, const rules::Chunk& chunk) {
   const std::size_t start = Begin(kChunk);
   PutVarint(buffer_, ref);
@@ -271,6 +302,8 @@ WalReadResult ReadWal(std::string_view file, WalVisitor& visitor) {
       good = ReadSamples(payload, samples, visitor);
     } else if (type == kChunk) {
       good = ReadChunk(payload, visitor);
+    } else if (type == kHistograms) {
+      good = ReadHistogramSamples(payload, visitor);
     } else if (type == kState) {
       std::int64_t head_start = 0;
       SeriesRef next = 0;

@@ -7,6 +7,7 @@
 //   3 chunk     ref, encoding, samples, first time, last time, bytes                     checkpoints only
 //   4 state     start of the head's window, next ref                                     checkpoints only
 //   5 end       number of records before it                                              checkpoints only
+//   6 histograms  time, then for each: ref, the histogram (histogram_chunk.h)              all at one time
 //
 // Numbers are varints (signed ones zigzag), strings have their length in front. A sample's value is written whole, not
 // against the one before: a log that lost records reads back right from there on.
@@ -21,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/model/float_histogram.h"
 #include "core/model/labels.h"
 #include "core/model/sample.h"
 #include "core/result.h"
@@ -36,11 +38,17 @@ struct RefSample {
   double value = 0;
 };
 
+struct RefHistogram {
+  SeriesRef ref = 0;
+  core::HistogramPtr histogram;
+};
+
 // Renders records into a buffer that the caller writes out.
 class WalEncoder {
  public:
   void Series(SeriesRef ref, core::TimestampMs newest, const core::Labels& labels);
   void Samples(core::TimestampMs time, std::span<const RefSample> samples);
+  void Histograms(core::TimestampMs time, std::span<const RefHistogram> samples);
   void Chunk(SeriesRef ref, const rules::Chunk& chunk);
   void State(core::TimestampMs head_start, SeriesRef next_ref);
   void End();
@@ -61,6 +69,7 @@ class WalVisitor {
   virtual ~WalVisitor() = default;
   virtual void OnSeries(SeriesRef ref, core::TimestampMs newest, core::Labels labels) = 0;
   virtual void OnSamples(core::TimestampMs time, std::span<const RefSample> samples) = 0;
+  virtual void OnHistograms(core::TimestampMs /*time*/, std::span<const RefHistogram> /*samples*/) {}
   virtual void OnChunk(SeriesRef, rules::Chunk) {}
   virtual void OnState(core::TimestampMs /*head_start*/, SeriesRef /*next_ref*/) {}
 };
