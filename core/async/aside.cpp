@@ -4,8 +4,10 @@
 
 #include <atomic>
 #include <boost/asio.hpp>
+#include <optional>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/async/mutex.h"
@@ -16,6 +18,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr int kMaxThreads = 256;  // of one loop
+constexpr std::chrono::seconds kLinger{1};
 
 }  // namespace
 
@@ -26,17 +29,58 @@ struct Aside::Call {
   std::vector<asio::steady_timer*> waiters;
 };
 
+struct Aside::Job {
+  std::function<void()> work;
+  std::shared_ptr<Call> call;
+  std::shared_ptr<std::atomic<int>> threads;  // that work, of the loop
+};
+
 struct Aside::State {
   Mutex mutex;
+  CondVar changed;
   Loop* loop GUARDED_BY(mutex) = nullptr;  // to be told of an end; null once the owner has gone
-  std::shared_ptr<Call> last;              // loop thread
+  bool lingers GUARDED_BY(mutex) = false;  // the thread of the call before waits for another
+  std::optional<Job> next GUARDED_BY(mutex);
+  std::shared_ptr<Call> last;  // loop thread
+
+  static void Work(std::shared_ptr<State> state, Job job);
 };
+
+// A thread's whole life. Polls come some times a second, and a new thread each would cost more than they do.
+void Aside::State::Work(std::shared_ptr<State> state, Job job) {
+  pthread_setname_np(pthread_self(), "aside");
+  for (;;) {
+    try {
+      job.work();
+    } catch (...) {
+      job.call->failure = std::current_exception();
+    }
+    job.work = nullptr;
+    --*job.threads;
+    // The lock keeps the loop alive until it has been told.
+    const MutexLock lock(state->mutex);
+    if (state->loop == nullptr) return;
+    state->loop->Post([call = std::move(job.call)] {
+      call->ended = true;
+      for (asio::steady_timer* waiter : call->waiters) waiter->cancel();
+    });
+    state->lingers = true;
+    const auto until = std::chrono::steady_clock::now() + kLinger;
+    while (!state->next && state->loop != nullptr && std::chrono::steady_clock::now() < until)
+      state->changed.WaitFor(state->mutex, until - std::chrono::steady_clock::now());
+    state->lingers = false;
+    if (!state->next) return;
+    job = std::move(*state->next);
+    state->next.reset();
+  }
+}
 
 Aside::Aside() : state_(std::make_shared<State>()) {}
 
 Aside::~Aside() {
   const MutexLock lock(state_->mutex);
   state_->loop = nullptr;
+  state_->changed.NotifyAll();
 }
 
 // False where the time has passed first.
@@ -69,29 +113,18 @@ Task<Result<void>> Aside::RunImpl(Loop& loop, Duration limit, std::function<void
     co_return result;
   }
   const auto call = std::make_shared<Call>();
+  std::optional<Job> job(Job{std::move(work), call, threads});
+  ++*threads;
   {
     const MutexLock lock(state->mutex);
     state->loop = &loop;
+    if (state->lingers) {
+      state->next = std::exchange(job, std::nullopt);
+      state->changed.NotifyAll();
+    }
   }
-  ++*threads;
   try {
-    std::thread([state, call, threads, run = std::move(work)]() mutable {
-      pthread_setname_np(pthread_self(), "aside");
-      try {
-        run();
-      } catch (...) {
-        call->failure = std::current_exception();
-      }
-      run = nullptr;
-      --*threads;
-      // The lock keeps the loop alive until it has been told.
-      const MutexLock lock(state->mutex);
-      if (state->loop == nullptr) return;
-      state->loop->Post([call] {
-        call->ended = true;
-        for (asio::steady_timer* waiter : call->waiters) waiter->cancel();
-      });
-    }).detach();
+    if (job) std::thread(&State::Work, state, std::move(*job)).detach();
   } catch (const std::system_error& error) {
     --*threads;
     result = Fail(ErrorCode::kUnavailable, std::string("no thread could be started: ") + error.what());

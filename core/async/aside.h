@@ -1,7 +1,7 @@
-// Work that may hang for good, such as a look at a file system of others (NFS, FUSE) or at a name server: each call has
-// a thread of its own, so that what hangs holds up nothing else, neither commits of state nor the end of the process.
-// Such a thread cannot be joined; it is detached, owns all it touches, and its owner and the loop may be gone when it
-// comes back.
+// Work that may hang for good, such as a look at a file system of others (NFS, FUSE) or at a name server: each Aside
+// has a thread of its own while it works, so that what hangs holds up nothing else, neither commits of state nor the
+// end of the process; the thread lingers for a second, for callers that poll. Such a thread cannot be joined; it is
+// detached, owns all it touches, and its owner and the loop may be gone when it comes back.
 //
 // One call at a time: a call waits for the one before, also where that was given up. Loop thread only.
 #pragma once
@@ -44,6 +44,7 @@ class Aside {
  private:
   struct State;
   struct Call;
+  struct Job;
   static Task<bool> Ended(Loop& loop, std::shared_ptr<Call> call, MonoTime until);
   Task<Result<void>> RunImpl(Loop& loop, Duration limit, std::function<void()> work);
 

@@ -56,6 +56,24 @@ BOOST_AUTO_TEST_CASE(the_answer_comes_back_on_the_loop) {
   BOOST_TEST(said[1].value() == 7);
 }
 
+Task<void> WhichThread(Loop& loop, Aside& aside, std::vector<std::thread::id>& threads) {
+  for (int i = 0; i < 3; ++i) {
+    const auto id =
+        co_await aside.Run(loop, 1h, []() -> Result<std::thread::id> { return std::this_thread::get_id(); });
+    threads.push_back(*id);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(who_polls_keeps_its_thread) {
+  Aside aside;
+  TaskGroup group(*loop);
+  std::vector<std::thread::id> ids;
+  group.Spawn("poll", WhichThread(*loop, aside, ids));
+  loop->RunReady();
+  BOOST_REQUIRE(ids.size() == 3U);
+  BOOST_TEST((ids[0] == ids[1] && ids[1] == ids[2]));
+}
+
 BOOST_AUTO_TEST_CASE(what_hangs_holds_up_neither_commits_nor_others_and_comes_back) {
   Aside aside;
   Aside other;
