@@ -10,6 +10,7 @@
   X(Jmx)                          \
   X(Postgres)                     \
   X(Process)                      \
+  X(Redis)                        \
   X(Tcp)
 
 namespace pipewarden::exporters {

@@ -8,16 +8,14 @@
 #include "core/async/child_process.h"
 #include "core/model/matcher.h"
 #include "core/text/utf8.h"
-#include "core/time/duration.h"
 #include "exporters/http_options.h"
 #include "exporters/probes/list.h"
-#include "exporters/resolve.h"
+#include "exporters/tcp_connect.h"
 
 namespace pipewarden::exporters {
 namespace asio = boost::asio;
 namespace {
 
-using core::MetricType;
 using core::OptionType;
 
 constexpr std::size_t kMaxAnswer = 65536;
@@ -32,11 +30,7 @@ constexpr core::Option kOptions[] = {
 const core::OptionTable kTables[] = {kOptions};
 
 constexpr ProbeMetric kMetrics[] = {
-    kDnsLookupMetric,
-    {"probe_tcp_connect_duration_seconds", MetricType::kGauge, "seconds", "How long connecting took."},
-    kIpProtocolMetric,
-    kIpHashMetric,
-    kRegexMetric,
+    kDnsLookupMetric, kConnectMetric, kIpProtocolMetric, kIpHashMetric, kRegexMetric,
 };
 
 struct TcpOptions {
@@ -46,39 +40,7 @@ struct TcpOptions {
   std::shared_ptr<const re2::RE2> expect;
 };
 
-// What a run has reached, for a timeout's message and for what is exported then.
-struct Progress {
-  std::string phase;
-  std::string received;
-  std::vector<ProbeValue> values;
-};
-
-core::Task<core::Result<void>> Connect(asio::ip::tcp::socket& socket, std::vector<std::string> addresses,
-                                       std::uint16_t port, Progress& progress) {
-  core::Result<void> result;
-  const auto start = std::chrono::steady_clock::now();
-  for (const std::string& address : addresses) {
-    const std::string where =
-        (address.find(':') != std::string::npos ? "[" + address + "]" : address) + ":" + std::to_string(port);
-    progress.phase = "connecting to " + where;
-    boost::system::error_code ignored;
-    socket.close(ignored);
-    auto [error] =
-        co_await socket.async_connect({asio::ip::make_address(address), port}, asio::as_tuple(asio::use_awaitable));
-    if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
-    if (!error) {
-      AddAddress(address, progress.values);
-      progress.values.push_back(
-          {"probe_tcp_connect_duration_seconds", core::ToSeconds(std::chrono::steady_clock::now() - start)});
-      result = {};
-      co_return result;
-    }
-    result = core::Fail(core::ErrorCode::kUnavailable, progress.phase + ": " + error.message());
-  }
-  co_return result;
-}
-
-core::Task<core::Result<void>> Talk(asio::ip::tcp::socket& socket, TcpOptions options, Progress& progress) {
+core::Task<core::Result<void>> Talk(asio::ip::tcp::socket& socket, TcpOptions options, TcpProgress& progress) {
   core::Result<void> result;
   if (!options.send.empty()) {
     progress.phase = "sending to " + options.text;
@@ -107,44 +69,20 @@ core::Task<core::Result<void>> Talk(asio::ip::tcp::socket& socket, TcpOptions op
   co_return result;
 }
 
-core::Task<core::Result<void>> ConnectAndTalk(core::Loop& loop, TcpOptions options, std::vector<std::string> addresses,
-                                              Progress& progress) {
-  const core::Loop::Busy hold = loop.HoldTime();
-  asio::ip::tcp::socket socket(loop.executor());
-  auto result = co_await Connect(socket, std::move(addresses), options.address.port, progress);
-  if (result) result = co_await Talk(socket, options, progress);
-  co_return result;
-}
-
 class TcpProbe final : public Probe {
  public:
   explicit TcpProbe(TcpOptions options) : options_(std::move(options)) {}
 
   core::Task<ProbeResult> Run(ProbeContext context) override {
     ProbeResult result;
-    const auto start = std::chrono::steady_clock::now();
-    auto addresses = co_await ResolveHost(context.loop, options_.address.host, context.timeout);
-    result.values.push_back({kDnsLookupMetric.name, core::ToSeconds(std::chrono::steady_clock::now() - start)});
-    if (!addresses) {
-      result.error = addresses.error().message;
-      co_return result;
-    }
-    Progress progress;
-    const core::Duration left = context.timeout - (std::chrono::steady_clock::now() - start);
-    const auto done =
-        co_await core::WithTimeout(context.loop, left, ConnectAndTalk(context.loop, options_, *addresses, progress));
+    TcpProgress progress;
+    const TcpTalk talk = [&](asio::ip::tcp::socket& socket) { return Talk(socket, options_, progress); };
+    const auto done = co_await ConnectAndTalk(context, options_.address, talk, progress);
     result.success = done.has_value();
-    if (!done && done.error().code == core::ErrorCode::kTimeout) {
-      result.error = "timed out after " + core::FormatDuration(context.timeout) + " while " + progress.phase;
-    } else if (!done) {
-      result.error = done.error().message;
-    }
-    result.values.insert(result.values.end(), progress.values.begin(), progress.values.end());
-    if (options_.expect != nullptr) {
-      const bool connected = !progress.values.empty();
-      result.values.push_back(
-          {kRegexMetric.name, !result.success && connected && !progress.received.empty() ? 1.0 : 0.0});
-    }
+    if (!done) result.error = done.error().message;
+    result.values = std::move(progress.values);
+    if (options_.expect != nullptr)
+      result.values.push_back({kRegexMetric.name, !result.success && !progress.received.empty() ? 1.0 : 0.0});
     co_return result;
   }
 
