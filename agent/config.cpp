@@ -88,6 +88,10 @@ constexpr Option kAlertingOptions[] = {
     {.name = "config_file",
      .type = OptionType::kPath,
      .help = "An alertmanager.yml. Without it one route leads to the built-in inbox alone."},
+    {.name = "alertmanagers",
+     .type = OptionType::kNode,
+     .help = "Hand alerts over to these Alertmanagers, as Prometheus does; instead of `config_file`. The "
+             "inbox keeps them all the same."},
     {.name = "inbox",
      .type = OptionType::kBool,
      .default_text = "true",
@@ -283,6 +287,13 @@ class Loader {
       if (const auto root = core::ReadYamlFile(config_->alerting.config_file, errors_))
         routing = alertmanager::ReadAlertmanagerConfig(*root, errors_);
     }
+    if (const YamlNode* peers = options.Node("alertmanagers"); peers != nullptr) {
+      config_->alerting.alertmanagers = alertmanager::ReadPeers(*peers, errors_);
+      if (!config_->alerting.config_file.empty())
+        errors_.Add(peers->where(),
+                    "'alertmanagers' and 'config_file' exclude each other: either people are told from "
+                    "here, or others are told to tell them");
+    }
     routing.inbox = options.Bool("inbox");
     for (const std::string& warning : routing.warnings) config_->warnings.push_back(warning);
   }
@@ -321,7 +332,8 @@ std::vector<SectionReference> ConfigSections() {
           {"global", "What holds for everything.", kGlobalOptions},
           {"storage", "Where and how much is kept.", kStorageOptions},
           {"components", "For each component, by its name:", kComponentOptions},
-          {"alerting", "Who is told.", kAlertingOptions}};
+          {"alerting", "Who is told.", kAlertingOptions},
+          {"alerting.alertmanagers", "For each entry of the list:", alertmanager::PeersOptions()}};
 }
 
 }  // namespace pipewarden::agent

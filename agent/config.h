@@ -8,6 +8,7 @@
 
 #include "agent/pipelines/pipeline.h"
 #include "alertmanager/config.h"
+#include "alertmanager/forwarder.h"
 #include "core/config/option_table.h"
 #include "core/model/component_graph.h"
 #include "core/model/labels.h"
@@ -36,6 +37,7 @@ struct StorageConfig {
 struct AlertingConfig {
   std::string config_file;  // "" where none is named: one route to the inbox
   alertmanager::Config routing;
+  std::vector<alertmanager::PeersConfig> alertmanagers;  // to whom alerts are handed over; empty: to nobody
 };
 
 struct Config {

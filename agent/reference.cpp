@@ -247,7 +247,7 @@ std::string Alerting() {
                      "| key | what it does |\n|---|---|\n";
   for (const alertmanager::ReceiverKind* kind : alertmanager::ReceiverKinds())
     text += "| `" + std::string(kind->key) + "` | " + core::TableCell(kind->help) + " |\n";
-  return text;
+  return text + "\n### alertmanagers\n\nA list; an entry takes:\n\n" + Table("alerting.alertmanagers");
 }
 
 }  // namespace

@@ -23,6 +23,7 @@
 #include "agent/status.h"
 #include "agent/supervisor.h"
 #include "alertmanager/alertmanager.h"
+#include "alertmanager/forwarder.h"
 #include "core/async/aside.h"
 #include "core/async/task_group.h"
 #include "core/net/http_client.h"
@@ -54,7 +55,7 @@ struct Agent::Parts {
   core::Task<void> Stop();
   core::Task<void> Ticks();
   core::TimestampMs Tick(core::TimestampMs wall);  // rules thread; when the next group is due
-  void PutAlerts(std::vector<core::Alert> alerts);
+  core::Result<void> PutAlerts(std::vector<core::Alert> alerts);
   void MakeMetrics();
   void TellReload(bool successful);
 
@@ -73,6 +74,7 @@ struct Agent::Parts {
   std::unique_ptr<rules::promql::Engine> engine;
   std::unique_ptr<rules::RuleManager> rules;
   std::unique_ptr<alertmanager::Alertmanager> alertmanager;
+  std::unique_ptr<alertmanager::Forwarder> forwarder;
   std::shared_ptr<exporters::ProbeRunner> probes;
   std::shared_ptr<exporters::LogSource> logs;
   std::shared_ptr<exporters::HostSource> host;
@@ -149,12 +151,16 @@ core::Result<void> Agent::Parts::Open(const Config& first) {
   rules = std::make_unique<rules::RuleManager>(
       *storage, *engine, clock, rules::RuleManagerOptions{.external_url = ExternalUrl(options)},
       logger.With({{"part", "rules"}}), registry, [this](std::vector<core::Alert> alerts) {
-        loop.Post([this, alerts = std::move(alerts)]() mutable { PutAlerts(std::move(alerts)); });
+        loop.Post([this, alerts = std::move(alerts)]() mutable {
+          if (const auto taken = PutAlerts(std::move(alerts)); !taken)
+            logger.Error("alerts of the rules were refused", {{"error", taken.error().message}});
+        });
       });
   alertmanager =
       std::make_unique<alertmanager::Alertmanager>(loop, http, logger.With({{"part", "alertmanager"}}), registry,
                                                    storage_path + "/alertmanager", ExternalUrl(options));
   if (auto result = alertmanager->Open(); !result) return result;
+  forwarder = std::make_unique<alertmanager::Forwarder>(loop, http, logger.With({{"part", "alertmanager"}}), registry);
   probes = std::make_shared<exporters::ProbeRunner>(loop, http, logger.With({{"part", "probes"}}), registry);
   logs =
       std::make_shared<exporters::LogSource>(loop, logger.With({{"part", "logs"}}), registry, storage_path + "/logs");
@@ -183,6 +189,7 @@ core::Result<void> Agent::Parts::Apply(const Config& next) {
   freshness->Apply(next.freshness);
   pipelines->Apply(next.pipelines);
   alertmanager->Apply(next.alerting.routing);
+  forwarder->Apply(next.alerting.alertmanagers);
   return {};
 }
 
@@ -200,6 +207,7 @@ core::Result<void> Agent::Parts::Serve() {
   context->started = clock.Now();
   context->ready = [this] { return ready.load(); };
   context->sources = [this] { return sources; };
+  context->put_alerts = [this](std::vector<core::Alert> alerts) { return PutAlerts(std::move(alerts)); };
   context->engine = engine.get();
   context->storage = storage.get();
   context->reload = [this](core::MonoTime deadline) {
@@ -218,9 +226,10 @@ core::Result<void> Agent::Parts::Serve() {
   return {};
 }
 
-void Agent::Parts::PutAlerts(std::vector<core::Alert> alerts) {
-  if (const auto taken = alertmanager->Put(std::move(alerts)); !taken)
-    logger.Error("alerts of the rules were refused", {{"error", taken.error().message}});
+// Where alerts are handed over they are kept here too, for the pages and the inbox.
+core::Result<void> Agent::Parts::PutAlerts(std::vector<core::Alert> alerts) {
+  if (!forwarder->empty()) forwarder->Send(alerts);
+  return alertmanager->Put(std::move(alerts));
 }
 
 void Agent::Parts::MakeMetrics() {
@@ -391,6 +400,7 @@ core::Task<void> Agent::Parts::Stop() {
   if (logs) co_await logs->Stop();
   if (server) co_await loop.Blocking([this] { server->Stop(); });
   if (rules_thread) co_await loop.Blocking([this] { rules_thread->Stop(); });
+  if (forwarder) co_await forwarder->Stop(std::chrono::seconds(5));
   if (alertmanager) co_await alertmanager->Stop();
   if (storage) co_await loop.Blocking([this] { storage->Checkpoint(); });
 }

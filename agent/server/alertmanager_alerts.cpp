@@ -181,7 +181,7 @@ HttpResponse PostAlerts(const Context& context, const HttpRequest& request) {
   auto taken = alerts->empty()
                    ? core::Result<void>()
                    : AskLoop<void>(*context->loop, request.deadline, [context, list = std::move(*alerts)]() mutable {
-                       return context->alertmanager->Put(std::move(list));
+                       return context->put_alerts(std::move(list));
                      });
   if (!taken) return ErrorResponse(Envelope::kAlertmanager, taken.error());
   return JsonResponse("");

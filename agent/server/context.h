@@ -161,6 +161,7 @@ struct ServerContext {
   std::function<core::Result<std::vector<InboxView>>(int limit, core::MonoTime deadline)> inbox;  // newest first
 
   // Alertmanager's API asks it on the loop; null where alerts are handed over.
+  std::function<core::Result<void>(std::vector<core::Alert> alerts)> put_alerts;  // on the loop
   core::Loop* loop = nullptr;
   alertmanager::Alertmanager* alertmanager = nullptr;
 

@@ -46,6 +46,7 @@ struct Fixture {
     context->clock = &clock;
     context->loop = &loop;
     context->alertmanager = &manager;
+    context->put_alerts = [this](std::vector<core::Alert> alerts) { return manager.Put(std::move(alerts)); };
     for (Routes more : {AlertmanagerRoutes(context), SilenceRoutes(context)})
       routes.insert(routes.end(), more.begin(), more.end());
     thread = std::thread([this] { loop.Run(); });
