@@ -361,7 +361,8 @@ void Lexer::LexInsideBraces() {
         ++pos_;
         return EmitOp(BinaryOp::kNotEqual);
       }
-      return Fail("unexpected character after '!' inside braces: " + CharAt(pos_));
+      return Fail("unexpected character after '!' inside braces: " +
+                  (pos_ < text_.size() ? CharAt(pos_) : "'\xEF\xBF\xBD'"));
     case '{':
       return Fail("unexpected left brace '{'");
     case '}':
@@ -444,15 +445,9 @@ bool Lexer::ScanDuration() {
   // From the unit on: ScanNumber stands behind the first digits. An `e` it took cannot be part of a duration.
   const auto unit = [&] {
     const int c = Peek();
-    if (c == 'm' && Peek(1) == 's') {
-      pos_ += 2;
-      return true;
-    }
-    if (c == 's' || c == 'm' || c == 'h' || c == 'd' || c == 'w' || c == 'y') {
-      ++pos_;
-      return true;
-    }
-    return false;
+    if (c != 's' && c != 'm' && c != 'h' && c != 'd' && c != 'w' && c != 'y') return false;
+    pos_ += Peek(1) == 's' ? 2 : 1;  // of ms; what is no unit with it (hs) the parser tells
+    return true;
   };
   if (!unit()) return false;
   while (IsDigit(Peek())) {
@@ -592,6 +587,7 @@ std::string LexItem::Description() const {
       return "<" + std::string(text) + ">";
     case Token::kRegexMatch:
     case Token::kRegexNoMatch:
+    case Token::kAt:
       return "<op:" + std::string(text) + ">";
     default:
       return core::GoQuote(text);

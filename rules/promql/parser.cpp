@@ -54,6 +54,9 @@ Place PlaceOf(std::string_view query, int start) {
 // As Prometheus words it.
 std::string DurationError(std::string_view text, std::string_view why) {
   if (text.find('.') != std::string_view::npos) return "unknown unit \".\" in duration " + core::GoQuote(text);
+  for (std::size_t i = 0; i + 1 < text.size(); ++i)
+    if (text[i] != 'm' && text[i] >= 'a' && text[i] <= 'z' && text[i + 1] == 's')
+      return "unknown unit " + core::GoQuote(text.substr(i, 2)) + " in duration " + core::GoQuote(text);
   if (why.ends_with("too long")) return "duration out of range";
   return "not a valid duration string: " + core::GoQuote(text);
 }
@@ -106,8 +109,8 @@ bool IsLabelToken(const LexItem& item) {
 }
 
 core::Error ParseError(std::string_view query, PositionRange at, std::string_view text) {
-  std::string place = "invalid position";
-  if (at.start >= 0 && static_cast<std::size_t>(at.start) <= query.size()) {
+  std::string place = query.empty() ? "unknown position" : "invalid position";
+  if (!query.empty() && at.start >= 0 && static_cast<std::size_t>(at.start) <= query.size()) {
     const Place at_start = PlaceOf(query, at.start);
     place = std::to_string(at_start.line) + ":" + std::to_string(at_start.column);
   }

@@ -35,12 +35,17 @@ bool IsLeap(std::int64_t year) { return (year % 4 == 0 && year % 100 != 0) || ye
 constexpr int kDaysBefore[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
 constexpr int kDaysIn[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
-std::int64_t Seconds(double v) {
-  if (!(std::fabs(v) < 9.2e18)) return std::numeric_limits<std::int64_t>::min() / 2;
-  return static_cast<std::int64_t>(v);
+// Go's time.Time counts the seconds of a date from a March 1st far in the past, in 64 bits without a sign that wrap.
+// What is no number of seconds (NaN, Inf, too large) becomes the smallest integer, as on amd64. So nonsense has the
+// date that it has in Prometheus.
+constexpr std::int64_t kGoEpochDays = 9223372028741760000 / kDay;  // from there to 1970-01-01
+std::uint64_t GoSeconds(double v) {
+  const bool fits = v >= -9223372036854775808.0 && v < 9223372036854775808.0;
+  const std::int64_t seconds = fits ? static_cast<std::int64_t>(v) : std::numeric_limits<std::int64_t>::min();
+  return static_cast<std::uint64_t>(seconds) + static_cast<std::uint64_t>(kGoEpochDays * kDay);
 }
-std::int64_t Days(double v) { return FloorDiv(Seconds(v), kDay); }
-std::int64_t SecondOfDay(double v) { return Seconds(v) - Days(v) * kDay; }
+std::int64_t Days(double v) { return static_cast<std::int64_t>(GoSeconds(v) / kDay) - kGoEpochDays; }
+std::int64_t SecondOfDay(double v) { return static_cast<std::int64_t>(GoSeconds(v) % kDay); }
 
 double Minute(double v) { return static_cast<double>(SecondOfDay(v) / 60 % 60); }
 double Hour(double v) { return static_cast<double>(SecondOfDay(v) / 3600); }

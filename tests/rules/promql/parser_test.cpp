@@ -83,7 +83,10 @@ std::ostream& operator<<(std::ostream& out, const Wrong& c) { return out << c.qu
 
 // As Prometheus 3.15 words them.
 const Wrong kWrong[] = {
-    {"", "1:1: parse error: no expression found in input"},
+    {"", "unknown position: parse error: no expression found in input"},
+    {"up[15ss]", R"(1:4: parse error: unknown unit "ss" in duration "15ss")"},
+    {"up[3@0s]", R"(1:5: parse error: unexpected <op:@> in subquery or range, expected ":" or "]")"},
+    {"up{a!", "1:5: parse error: unexpected character after '!' inside braces: '\xEF\xBF\xBD'"},
     {"1 +", "1:4: parse error: unexpected end of input"},
     {"(1", "1:3: parse error: unclosed left parenthesis"},
     {"1)", "1:3: parse error: unexpected right parenthesis ')'"},
