@@ -118,7 +118,7 @@ std::vector<std::string> Expand(const std::string& pattern) {
 
 class Loader {
  public:
-  explicit Loader(ConfigErrors& errors) : errors_(errors) {}
+  Loader(ConfigErrors& errors, const rules::promql::ParseOptions& promql) : errors_(errors), promql_(promql) {}
 
   std::shared_ptr<const Config> Load(const std::string& path) {
     config_->file = path;
@@ -263,7 +263,7 @@ class Loader {
         for (const std::string& path : paths) {
           if (!read.insert(path).second) continue;
           config_->files.push_back(path);
-          config_->rule_files.push_back(rules::ReadRuleFile(path, errors_));
+          config_->rule_files.push_back(rules::ReadRuleFile(path, errors_, promql_));
         }
       }
       for (const std::string& name : file->options.List("rule_packs")) {
@@ -311,6 +311,7 @@ class Loader {
   }
 
   ConfigErrors& errors_;
+  const rules::promql::ParseOptions promql_;
   std::shared_ptr<Config> config_ = std::make_shared<Config>();
   std::vector<std::unique_ptr<File>> files_;
   std::set<std::string> seen_;
@@ -323,8 +324,9 @@ std::string DefaultConfigFile() {
   return std::filesystem::exists("pipewarden.yml", unknown) ? "pipewarden.yml" : "/etc/pipewarden/pipewarden.yml";
 }
 
-std::shared_ptr<const Config> LoadConfig(const std::string& path, ConfigErrors& errors) {
-  return Loader(errors).Load(path);
+std::shared_ptr<const Config> LoadConfig(const std::string& path, ConfigErrors& errors,
+                                         const rules::promql::ParseOptions& promql) {
+  return Loader(errors, promql).Load(path);
 }
 
 std::vector<SectionReference> ConfigSections() {

@@ -62,7 +62,8 @@ std::string DefaultConfigFile();
 
 // Reads and checks everything; all mistakes of all files go to `errors`, and the result is complete only where it stays
 // empty.
-std::shared_ptr<const Config> LoadConfig(const std::string& path, core::ConfigErrors& errors);
+std::shared_ptr<const Config> LoadConfig(const std::string& path, core::ConfigErrors& errors,
+                                         const rules::promql::ParseOptions& promql = {});
 
 // The sections of pipewarden.yml with their option tables, for the reference in docs/.
 struct SectionReference {

@@ -35,6 +35,7 @@
 #include "exporters/logs/log_source.h"
 #include "exporters/probe_runner.h"
 #include "rules/promql/engine.h"
+#include "rules/remote_write.h"
 #include "rules/rule_manager.h"
 #include "rules/storage/storage.h"
 
@@ -58,6 +59,7 @@ struct Agent::Parts {
   core::Result<void> PutAlerts(std::vector<core::Alert> alerts);
   void MakeMetrics();
   void TellReload(bool successful);
+  SettingsView Settings() const;
 
   AgentOptions options;
   core::Clock& clock;
@@ -113,6 +115,15 @@ std::string StepBinary() {
   return (self.parent_path() / "pipewarden-step").string();
 }
 
+// A thread of the web server asks the rules thread.
+template <class T, class F>
+core::Result<T> AskRules(RulesThread& thread, const core::Clock& clock, core::MonoTime deadline, F question) {
+  auto answer = std::make_shared<Answer<T>>();
+  const bool posted = thread.Post([answer, question = std::move(question)]() mutable { answer->Put(question()); });
+  if (!posted) return core::Fail(core::ErrorCode::kUnavailable, "the rules thread is busy; try again");
+  return answer->Wait(deadline - clock.Monotonic());
+}
+
 std::string ExternalUrl(const AgentOptions& options) {
   if (!options.external_url.empty()) return options.external_url;
   const std::string& address = options.listen_addresses.front();
@@ -147,9 +158,14 @@ core::Result<void> Agent::Parts::Open(const Config& first) {
                                      logger.With({{"part", "storage"}}), registry);
   if (!opened) return core::Fail(opened.error());
   storage = std::move(*opened);
-  engine = std::make_unique<rules::promql::Engine>(rules::promql::EngineOptions{});
+  engine = std::make_unique<rules::promql::Engine>(rules::promql::EngineOptions{
+      .default_subquery_step_ms =
+          std::chrono::duration_cast<std::chrono::milliseconds>(first.global.evaluation_interval).count(),
+      .max_samples = options.max_samples,
+      .delayed_name_removal = options.features.delayed_name_removal});
   rules = std::make_unique<rules::RuleManager>(
-      *storage, *engine, clock, rules::RuleManagerOptions{.external_url = ExternalUrl(options)},
+      *storage, *engine, clock,
+      rules::RuleManagerOptions{.external_url = ExternalUrl(options), .parse = options.features.promql},
       logger.With({{"part", "rules"}}), registry, [this](std::vector<core::Alert> alerts) {
         loop.Post([this, alerts = std::move(alerts)]() mutable {
           if (const auto taken = PutAlerts(std::move(alerts)); !taken)
@@ -209,7 +225,17 @@ core::Result<void> Agent::Parts::Serve() {
   context->sources = [this] { return sources; };
   context->put_alerts = [this](std::vector<core::Alert> alerts) { return PutAlerts(std::move(alerts)); };
   context->engine = engine.get();
+  context->experimental_functions = options.features.promql.experimental_functions;
   context->storage = storage.get();
+  context->settings = [this](core::MonoTime deadline) {
+    return AskLoop<SettingsView>(loop, deadline, [this]() -> core::Result<SettingsView> { return Settings(); });
+  };
+  if (options.remote_write_receiver)
+    context->remote_write = [this](std::vector<core::RemoteWriteSeries> series, core::MonoTime deadline) {
+      return AskRules<rules::RemoteWriteOutcome>(*rules_thread, clock, deadline, [this, series = std::move(series)] {
+        return rules::AppendRemote(*storage, series, core::ToMs(clock.Now()));
+      });
+    };
   context->reload = [this](core::MonoTime deadline) {
     return AskTask<void>(loop, tasks, "reload", deadline, [this] { return Reload(); });
   };
@@ -224,6 +250,32 @@ core::Result<void> Agent::Parts::Serve() {
   if (!started) return core::Fail(started.error());
   server = std::move(*started);
   return {};
+}
+
+SettingsView Agent::Parts::Settings() const {
+  const auto& engine_options = engine->options();
+  SettingsView view{.external_labels = config->global.external_labels,
+                    .evaluation_interval = core::FormatDuration(config->global.evaluation_interval),
+                    .reload_successful = reload_successful->Value() == 1,
+                    .reload_time = core::WallTime(std::chrono::duration_cast<core::WallTime::duration>(
+                        std::chrono::duration<double>(reload_time->Value()))),
+                    .wal_corruptions = storage->wal_corruptions(),
+                    .storage_retention = core::FormatDuration(config->storage.retention_time) + " or " +
+                                         std::to_string(config->storage.retention_bytes) + "B"};
+  for (const rules::RuleFile& file : config->rule_files) view.rule_files.push_back(file.path);
+  std::string addresses;
+  for (const std::string& address : options.listen_addresses) addresses += (addresses.empty() ? "" : ",") + address;
+  view.flags = {{"config.file", options.config_file},
+                {"enable-feature", options.features.text},
+                {"query.lookback-delta", core::FormatDuration(std::chrono::milliseconds(engine_options.lookback_ms))},
+                {"query.max-samples", std::to_string(engine_options.max_samples)},
+                {"query.timeout", "2m"},
+                {"storage.path", storage_path},
+                {"web.config.file", options.web_config_file},
+                {"web.enable-remote-write-receiver", options.remote_write_receiver ? "true" : "false"},
+                {"web.external-url", ExternalUrl(options)},
+                {"web.listen-address", addresses}};
+  return view;
 }
 
 // Where alerts are handed over they are kept here too, for the pages and the inbox.
@@ -262,12 +314,12 @@ void Agent::Parts::TellReload(bool successful) {
 namespace {
 
 // Aside, because files may be anywhere: a start or a reload that hangs can be ended then.
-core::Task<core::Result<std::shared_ptr<const Config>>> Load(core::Loop& loop, std::string file) {
+core::Task<core::Result<std::shared_ptr<const Config>>> Load(core::Loop& loop, std::string file, Features features) {
   using Loaded = core::Result<std::shared_ptr<const Config>>;
   core::Aside aside;
-  Loaded loaded = co_await aside.Run(loop, kLoadPatience, [file]() -> Loaded {
+  Loaded loaded = co_await aside.Run(loop, kLoadPatience, [file, features]() -> Loaded {
     core::ConfigErrors errors;
-    std::shared_ptr<const Config> config = LoadConfig(file, errors);
+    std::shared_ptr<const Config> config = LoadConfig(file, errors, features.promql);
     if (!errors.empty()) return core::Fail(errors.ToError());
     return config;
   });
@@ -280,7 +332,7 @@ core::Task<core::Result<std::shared_ptr<const Config>>> Load(core::Loop& loop, s
 
 core::Task<core::Result<void>> Agent::Parts::Start() {
   core::Result<void> result;
-  auto loaded = co_await Load(loop, options.config_file);
+  auto loaded = co_await Load(loop, options.config_file, options.features);
   if (!loaded) {
     result = core::Fail(loaded.error());
     co_return result;
@@ -339,7 +391,7 @@ core::Task<core::Result<void>> Agent::Parts::Reload() {
 
 core::Task<core::Result<void>> Agent::Parts::ReadAndApply() {
   core::Result<void> result;
-  auto loaded = co_await Load(loop, options.config_file);
+  auto loaded = co_await Load(loop, options.config_file, options.features);
   if (!loaded) {
     result = core::Fail(loaded.error());
     co_return result;

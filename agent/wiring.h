@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/features.h"
 #include "core/async/loop.h"
 #include "core/logging.h"
 #include "core/result.h"
@@ -21,6 +22,9 @@ struct AgentOptions {
   std::string web_config_file{};
   std::string external_url{};  // "": http://<host name>:<port>
   std::string step_binary{};   // "": pipewarden-step beside the running program
+  bool remote_write_receiver = false;
+  std::size_t max_samples = 50'000'000;  // held at once by one query
+  Features features{};
 };
 
 class Agent {

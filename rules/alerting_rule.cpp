@@ -19,7 +19,7 @@ core::TimestampMs Ms(core::Duration duration) {
 
 TemplateQuery QueryForTemplates(const RuleContext& context) {
   return [&context](std::string_view text) -> core::Result<std::vector<TemplateSample>> {
-    auto tree = promql::ParseExpr(text);
+    auto tree = promql::ParseExpr(text, context.parse);
     if (!tree) return core::Fail(tree.error());
     auto result = context.query(**tree, context.time - context.offset);
     if (!result) return core::Fail(result.error());

@@ -26,6 +26,7 @@ struct RuleContext {
   std::size_t limit = 0;         // of alerts or series; 0: none
   const core::Labels& external_labels;
   const std::string& external_url;
+  promql::ParseOptions parse{};  // of queries in templates
 };
 
 struct OutputSample {

@@ -53,7 +53,8 @@ struct Pair {
 
 class FileReader {
  public:
-  FileReader(std::string_view text, core::ConfigErrors& errors) : text_(text), errors_(errors) {}
+  FileReader(std::string_view text, core::ConfigErrors& errors, const promql::ParseOptions& promql)
+      : text_(text), errors_(errors), promql_(promql) {}
 
   std::vector<RuleGroupConfig> Read(const core::YamlNode& root) {
     std::vector<RuleGroupConfig> groups;
@@ -193,7 +194,7 @@ class FileReader {
       return false;
     }
     rule.expr = node->text();
-    auto tree = promql::ParseExpr(rule.expr);
+    auto tree = promql::ParseExpr(rule.expr, promql_);
     if (!tree) {
       std::string message = tree.error().message;
       const core::Location where = PlaceWithin(*node, message);
@@ -251,6 +252,7 @@ class FileReader {
 
   const std::string_view text_;
   core::ConfigErrors& errors_;
+  const promql::ParseOptions promql_;
 };
 
 }  // namespace
@@ -267,16 +269,17 @@ std::string RuleConfig::Identity() const {
   return out;
 }
 
-RuleFile ParseRuleFile(std::string_view text, const std::string& path, core::ConfigErrors& errors) {
+RuleFile ParseRuleFile(std::string_view text, const std::string& path, core::ConfigErrors& errors,
+                       const promql::ParseOptions& promql) {
   RuleFile file{.path = path, .groups = {}};
   const std::optional<core::YamlNode> root = core::ParseYaml(text, path, errors);
-  if (root) file.groups = FileReader(text, errors).Read(*root);
+  if (root) file.groups = FileReader(text, errors, promql).Read(*root);
   return file;
 }
 
-RuleFile ReadRuleFile(const std::string& path, core::ConfigErrors& errors) {
+RuleFile ReadRuleFile(const std::string& path, core::ConfigErrors& errors, const promql::ParseOptions& promql) {
   auto text = core::ReadFile(path);
-  if (text) return ParseRuleFile(*text, path, errors);
+  if (text) return ParseRuleFile(*text, path, errors, promql);
   errors.Add({.file = path}, text.error().message);
   return {.path = path, .groups = {}};
 }

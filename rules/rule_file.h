@@ -16,6 +16,7 @@
 #include "core/result.h"
 #include "core/time/clock.h"
 #include "rules/promql/ast.h"
+#include "rules/promql/parser.h"
 #include "rules/template_functions.h"
 
 namespace pipewarden::rules {
@@ -57,9 +58,10 @@ struct RuleFile {
 };
 
 // Never fails: what is wrong goes to `errors`, and the rules that are right are returned.
-RuleFile ReadRuleFile(const std::string& path, core::ConfigErrors& errors);
+RuleFile ReadRuleFile(const std::string& path, core::ConfigErrors& errors, const promql::ParseOptions& promql = {});
 // The same from text; `path` is for messages.
-RuleFile ParseRuleFile(std::string_view text, const std::string& path, core::ConfigErrors& errors);
+RuleFile ParseRuleFile(std::string_view text, const std::string& path, core::ConfigErrors& errors,
+                       const promql::ParseOptions& promql = {});
 
 // The rule packs built into the program (rules/packs/<name>.yml). Its path reads "pack:NAME". kNotFound names those
 // that there are.

@@ -39,7 +39,7 @@ std::vector<const promql::VectorSelector*> SelectorsOf(const promql::Expr& expr)
 // The newest samples of the rule's series of that metric, by the alert's labels; stale ones left out.
 using LastSamples = std::map<core::Labels, core::Sample>;
 LastSamples LastSamplesOf(const AlertingRule& rule, std::string_view metric, core::TimestampMs from,
-                          core::TimestampMs to, const Storage& storage) {
+                          core::TimestampMs to, const RuleStore& storage) {
   LastSamples out;
   std::vector<core::Matcher> matchers;
   const auto equals = [&](std::string_view name, std::string_view value) {
@@ -96,7 +96,8 @@ RuleContext RuleGroup::ContextAt(core::TimestampMs now, const GroupEnvironment& 
           .offset = offset_ms_,
           .limit = limit_,
           .external_labels = environment.external_labels,
-          .external_url = environment.external_url};
+          .external_url = environment.external_url,
+          .parse = environment.parse};
 }
 
 RuleGroup::Outcome RuleGroup::Evaluate(core::TimestampMs now, const GroupEnvironment& environment) {
@@ -167,7 +168,7 @@ std::optional<std::vector<OutputSample>> RuleGroup::EvaluateRule(Entry& entry, c
   return std::move(*samples);
 }
 
-void RuleGroup::Write(Entry& entry, std::vector<OutputSample> samples, core::TimestampMs time, Storage& storage) {
+void RuleGroup::Write(Entry& entry, std::vector<OutputSample> samples, core::TimestampMs time, RuleStore& storage) {
   SeriesOfRule written;
   std::vector<RefSample> batch;
   batch.reserve(samples.size());

@@ -13,19 +13,20 @@
 #include "core/time/clock.h"
 #include "rules/alerting_rule.h"
 #include "rules/rule.h"
+#include "rules/rule_store.h"
 #include "rules/snapshot.h"
-#include "rules/storage/storage.h"
 
 namespace pipewarden::rules {
 
 // What a group needs of its manager.
 struct GroupEnvironment {
-  Storage& storage;
+  RuleStore& storage;
   const core::Clock& clock;
   QueryFunction query;
   core::Labels external_labels;
   std::string external_url;
   core::TimestampMs resend_ms = 0;
+  promql::ParseOptions parse{};
 };
 
 class RuleGroup {
@@ -86,7 +87,7 @@ class RuleGroup {
   // The samples to write; empty where the rule failed.
   std::optional<std::vector<OutputSample>> EvaluateRule(Entry& entry, const RuleContext& context, Outcome& outcome,
                                                         const GroupEnvironment& environment);
-  void Write(Entry& entry, std::vector<OutputSample> samples, core::TimestampMs time, Storage& storage);
+  void Write(Entry& entry, std::vector<OutputSample> samples, core::TimestampMs time, RuleStore& storage);
   void Restore(const RuleContext& context, const GroupEnvironment& environment);
 
   std::string name_;

@@ -29,7 +29,8 @@ RuleManager::RuleManager(Storage& storage, const promql::Engine& engine, const c
                        },
                    .external_labels = {},
                    .external_url = options_.external_url,
-                   .resend_ms = std::chrono::duration_cast<std::chrono::milliseconds>(options_.resend_delay).count()},
+                   .resend_ms = std::chrono::duration_cast<std::chrono::milliseconds>(options_.resend_delay).count(),
+                   .parse = options_.parse},
       snapshot_(std::make_shared<const RulesSnapshot>()) {}
 
 RuleManager::~RuleManager() = default;

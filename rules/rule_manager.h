@@ -34,6 +34,7 @@ struct RuleManagerOptions {
   std::string external_url = {};                            // for links in alerts and templates
   core::Duration resend_delay = std::chrono::minutes(1);    // a firing alert is sent again after it
   core::Duration query_timeout = std::chrono::seconds(30);  // of one rule
+  promql::ParseOptions parse{};                             // of queries in templates
 };
 
 class RuleManager {

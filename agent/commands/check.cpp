@@ -8,12 +8,14 @@
 #include "agent/commands/command.h"
 #include "agent/commands/list.h"
 #include "agent/config.h"
+#include "agent/features.h"
 
 namespace pipewarden::agent {
 namespace {
 
 struct CheckOptions {
   std::vector<std::string> files;
+  std::vector<std::string> features;
 };
 
 // "1 probe", "2 probes".
@@ -21,8 +23,8 @@ std::string Count(std::size_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-std::string CheckRules(const std::string& file, core::ConfigErrors& errors) {
-  const rules::RuleFile rule_file = rules::ReadRuleFile(file, errors);
+std::string CheckRules(const std::string& file, const Features& features, core::ConfigErrors& errors) {
+  const rules::RuleFile rule_file = rules::ReadRuleFile(file, errors, features.promql);
   std::size_t rules = 0;
   for (const auto& group : rule_file.groups) rules += group.rules.size();
   return fmt::format("a rule file with {} in {}", Count(rules, "rule"), Count(rule_file.groups.size(), "group"));
@@ -33,8 +35,8 @@ std::string CheckAlertmanager(const core::YamlNode& root, core::ConfigErrors& er
   return fmt::format("an alertmanager.yml with {}", Count(config.receivers.size(), "receiver"));
 }
 
-std::string CheckOurs(const std::string& file, core::ConfigErrors& errors) {
-  const auto config = LoadConfig(file, errors);
+std::string CheckOurs(const std::string& file, const Features& features, core::ConfigErrors& errors) {
+  const auto config = LoadConfig(file, errors, features.promql);
   for (const std::string& warning : config->warnings) std::cout << warning << " (warning)\n";
   return fmt::format("a configuration with {}, {}, {} and {}", Count(config->probes.size(), "probe"),
                      Count(config->logs.size(), "log"), Count(config->pipelines.size(), "pipeline"),
@@ -42,6 +44,11 @@ std::string CheckOurs(const std::string& file, core::ConfigErrors& errors) {
 }
 
 int Run(const CheckOptions& options) {
+  const auto features = ParseFeatures(options.features);
+  if (!features) {
+    std::cerr << "--enable-feature: " << features.error().message << "\n";
+    return kExitUsage;
+  }
   core::ConfigErrors errors;
   for (const std::string& file : options.files) {
     const std::size_t before = errors.size();
@@ -49,11 +56,11 @@ int Run(const CheckOptions& options) {
     core::ConfigErrors ignored;  // reported by the reader proper
     const auto root = core::ReadYamlFile(file, ignored);
     if (root && root->Find("groups") != nullptr)
-      what = CheckRules(file, errors);
+      what = CheckRules(file, *features, errors);
     else if (root && (root->Find("route") != nullptr || root->Find("receivers") != nullptr))
       what = CheckAlertmanager(*root, errors);
     else
-      what = CheckOurs(file, errors);
+      what = CheckOurs(file, *features, errors);
     if (errors.size() == before) std::cout << file << ": well, " << what << "\n";
   }
   for (const std::string& line : errors.Lines()) std::cerr << line << "\n";
@@ -63,6 +70,7 @@ int Run(const CheckOptions& options) {
 std::function<int()> Setup(CLI::App& app) {
   auto options = std::make_shared<CheckOptions>();
   app.add_option("FILE", options->files, "Configurations, rule files or alertmanager.yml files")->required();
+  app.add_option("--enable-feature", options->features, "As the agent will be run with it");
   return [options] { return Run(*options); };
 }
 

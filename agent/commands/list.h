@@ -10,6 +10,7 @@
   X(Check)                     \
   X(Probe)                     \
   X(Query)                     \
+  X(Rules)                     \
   X(PromqlTest)                \
   X(Pipeline)                  \
   X(Alert)                     \

@@ -14,10 +14,17 @@ struct RunOptions {
   AgentOptions agent;
   std::string log_level = "info";
   std::string log_format = "logfmt";
+  std::vector<std::string> features;
 };
 
 int Run(RunOptions options) {
   if (options.agent.config_file.empty()) options.agent.config_file = DefaultConfigFile();
+  auto features = ParseFeatures(options.features);
+  if (!features) {
+    std::cerr << "--enable-feature: " << features.error().message << "\n";
+    return kExitUsage;
+  }
+  options.agent.features = std::move(*features);
   const core::Logger logger(*core::ParseLogLevel(options.log_level),
                             options.log_format == "json" ? core::LogFormat::kJson : core::LogFormat::kLogfmt);
   return RunAgent(options.agent, logger);
@@ -34,9 +41,17 @@ std::function<int()> Setup(CLI::App& app) {
                  "Address and port of a second listener that answers /-/healthy and /-/ready alone,\n"
                  "without TLS and users");
   app.add_option("--web.config.file", options->agent.web_config_file, "TLS and users with their roles");
+  app.add_flag("--web.enable-remote-write-receiver", options->agent.remote_write_receiver,
+               "Take samples that others push to /api/v1/write");
   app.add_option("--web.external-url", options->agent.external_url, "Address by which people reach the agent");
   app.add_option("--storage.path", options->agent.storage_path,
                  "Folder of everything the agent keeps [the configuration's, else ./data]");
+  app.add_option("--query.max-samples", options->agent.max_samples,
+                 "Samples that one query may hold in memory; beyond it is refused")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000'000}))
+      ->capture_default_str();
+  app.add_option("--enable-feature", options->features,
+                 "As in Prometheus: promql-experimental-functions, promql-delayed-name-removal");
   app.add_option("--log.level", options->log_level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();

@@ -20,15 +20,17 @@
 #include "core/result.h"
 #include "core/time/clock.h"
 
-namespace pipewarden::rules {
-struct RulesSnapshot;
-}
 namespace pipewarden::alertmanager {
 class Alertmanager;
 }
 namespace pipewarden::core {
 class Loop;
-}
+struct RemoteWriteSeries;
+}  // namespace pipewarden::core
+namespace pipewarden::rules {
+struct RemoteWriteOutcome;
+struct RulesSnapshot;
+}  // namespace pipewarden::rules
 namespace pipewarden::rules::promql {
 class Engine;
 class Queryable;
@@ -122,6 +124,18 @@ struct ReceiverTestView {
   std::string error{};
 };
 
+// What the configuration and the command line say, for those who ask as of a Prometheus.
+struct SettingsView {
+  core::Labels external_labels{};
+  std::string evaluation_interval{};  // "15s"
+  std::vector<std::string> rule_files{};
+  std::vector<std::pair<std::string, std::string>> flags{};
+  bool reload_successful = true;
+  core::WallTime reload_time{};
+  std::uint64_t wal_corruptions = 0;
+  std::string storage_retention{};
+};
+
 struct RunPipelineRequest {
   std::string pipeline{};
   std::map<std::string, std::string> env{};
@@ -168,7 +182,12 @@ struct ServerContext {
   // The query API.
   const rules::promql::Engine* engine = nullptr;
   const rules::promql::Queryable* storage = nullptr;
+  bool experimental_functions = false;
   std::function<std::shared_ptr<const rules::RulesSnapshot>()> rules;  // RuleManager::Snapshot
+  std::function<core::Result<SettingsView>(core::MonoTime deadline)> settings;
+  // Appends what others push; empty where that is off.
+  std::function<core::Result<rules::RemoteWriteOutcome>(std::vector<core::RemoteWriteSeries>, core::MonoTime deadline)>
+      remote_write;
 };
 
 }  // namespace pipewarden::agent

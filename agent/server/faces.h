@@ -12,13 +12,17 @@ namespace pipewarden::agent {
 
 using Routes = std::vector<Route>;
 
-Routes HealthRoutes(std::shared_ptr<const ServerContext> context);    // /-/healthy /-/ready /-/reload
-Routes MetricsRoutes(std::shared_ptr<const ServerContext> context);   // /metrics
-Routes QueryRoutes(std::shared_ptr<const ServerContext> context);     // /api/v1/…, as Prometheus
-Routes StatusRoutes(std::shared_ptr<const ServerContext> context);    // /api/v1/rules, alerts, status/…
-Routes ProbeRoutes(std::shared_ptr<const ServerContext> context);     // /api/pipewarden/v1/probes
-Routes PipelineRoutes(std::shared_ptr<const ServerContext> context);  // /api/pipewarden/v1/pipelines
-Routes AlertRoutes(std::shared_ptr<const ServerContext> context);     // /api/pipewarden/v1/{alerts,inbox}
+Routes HealthRoutes(std::shared_ptr<const ServerContext> context);       // /-/healthy /-/ready /-/reload
+Routes MetricsRoutes(std::shared_ptr<const ServerContext> context);      // /metrics
+Routes QueryRoutes(std::shared_ptr<const ServerContext> context);        // /api/v1/…, as Prometheus
+Routes FederateRoutes(std::shared_ptr<const ServerContext> context);     // /federate
+Routes RuleRoutes(std::shared_ptr<const ServerContext> context);         // /api/v1/rules, alerts
+Routes StatusRoutes(std::shared_ptr<const ServerContext> context);       // /api/v1/metadata, targets, status/…
+Routes RemoteWriteRoutes(std::shared_ptr<const ServerContext> context);  // /api/v1/write
+Routes BacktestRoutes(std::shared_ptr<const ServerContext> context);     // /api/pipewarden/v1/rules/backtest
+Routes ProbeRoutes(std::shared_ptr<const ServerContext> context);        // /api/pipewarden/v1/probes
+Routes PipelineRoutes(std::shared_ptr<const ServerContext> context);     // /api/pipewarden/v1/pipelines
+Routes AlertRoutes(std::shared_ptr<const ServerContext> context);        // /api/pipewarden/v1/{alerts,inbox}
 // /api/v2/{status,receivers,alerts,alerts/groups}, as Alertmanager; and /api/v2/{silences,silence/{id}}
 Routes AlertmanagerRoutes(std::shared_ptr<const ServerContext> context);
 Routes SilenceRoutes(std::shared_ptr<const ServerContext> context);

@@ -1,6 +1,9 @@
 // /api/v1/query, query_range, series, labels, label/<name>/values, format_query: as Prometheus answers them.
 #include "agent/server/query.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
 #include <set>
 
 #include "agent/server/faces.h"
@@ -53,56 +56,88 @@ class Gate {
   int places_ GUARDED_BY(mutex_);
 };
 
+// A label name that is no classic one, as it stands in a path: U__http_2e_status is http.status.
+std::string UnescapeName(const std::string& name) {
+  if (!name.starts_with("U__")) return name;
+  std::string out;
+  for (std::size_t i = 3; i < name.size(); ++i) {
+    if (name[i] != '_') {
+      out += name[i];
+      continue;
+    }
+    if (i + 1 < name.size() && name[i + 1] == '_') {
+      out += '_';
+      ++i;
+      continue;
+    }
+    const std::size_t end = name.find('_', i + 1);
+    std::uint32_t code = 0;
+    if (end == std::string::npos || end == i + 1 || end - i > 7) return name;
+    const auto [at, error] = std::from_chars(name.data() + i + 1, name.data() + end, code, 16);
+    if (error != std::errc() || at != name.data() + end || code > 0x10FFFFU) return name;
+    core::AppendUtf8(out, code);
+    i = end;
+  }
+  return out;
+}
+
 class Face {
  public:
   explicit Face(std::shared_ptr<const ServerContext> context) : context_(std::move(context)) {}
 
   HttpResponse Query(const HttpRequest& request) {
+    auto limit = LimitParam(request);
     auto time = TimeParam(request, "time", core::ToMs(context_->clock->Now()));
     auto limits = Limits(request);
-    auto limit = LimitParam(request);
-    auto expr = Expression(request);
-    for (const Error* error : {ErrorOf(time), ErrorOf(limits), ErrorOf(limit), ErrorOf(expr)}) {
+    for (const Error* error : {ErrorOf(limit), ErrorOf(time), ErrorOf(limits)}) {
       if (error != nullptr) return Refuse(*error);
     }
-    return Evaluate(*limits, *limit,
+    auto expr = Expression(request);
+    if (!expr) return Refuse(expr.error());
+    return Evaluate(request, *limits, *limit,
                     [&] { return context_->engine->Instant(**expr, *context_->storage, *time, *limits); });
   }
 
   HttpResponse QueryRange(const HttpRequest& request) {
+    auto limit = LimitParam(request);
     auto start = TimeParam(request, "start", std::nullopt);
     auto end = TimeParam(request, "end", std::nullopt);
-    auto step = DurationParam(request, "step");
-    auto limits = Limits(request);
-    auto limit = LimitParam(request);
-    for (const Error* error : {ErrorOf(start), ErrorOf(end), ErrorOf(step), ErrorOf(limits), ErrorOf(limit)}) {
+    for (const Error* error : {ErrorOf(limit), ErrorOf(start), ErrorOf(end)}) {
       if (error != nullptr) return Refuse(*error);
     }
-    if (*end < *start) return RefuseParam("end", "end timestamp must not be before start time");
+    if (*end < *start) return Refuse(InvalidParam("end", "end timestamp must not be before start time"));
+    auto step = DurationParam(request, "step");
+    if (!step) return Refuse(step.error());
     if (*step <= 0) {
-      return RefuseParam("step",
-                         "zero or negative query resolution step widths are not accepted. Try a positive integer");
+      return Refuse(InvalidParam(
+          "step", "zero or negative query resolution step widths are not accepted. Try a positive integer"));
     }
     if ((*end - *start) / *step > kMaxPoints) {
       return Refuse({ErrorCode::kInvalid,
                      "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
                      "resolution (?step=XX)"});
     }
+    auto limits = Limits(request);
+    if (!limits) return Refuse(limits.error());
     auto expr = Expression(request);
     if (!expr) return Refuse(expr.error());
     const auto type = rules::promql::TypeOf(**expr);
     if (type != rules::promql::ValueType::kScalar && type != rules::promql::ValueType::kVector) {
-      return RefuseParam("query", "invalid expression type \"" + std::string(rules::promql::ValueTypeName(type)) +
-                                      "\" for range query, must be Scalar or instant Vector");
+      return Refuse(InvalidParam("query", "invalid expression type \"" +
+                                              std::string(rules::promql::ValueTypeName(type)) +
+                                              "\" for range query, must be Scalar or instant Vector"));
     }
-    return Evaluate(*limits, *limit,
+    return Evaluate(request, *limits, *limit,
                     [&] { return context_->engine->Range(**expr, *context_->storage, *start, *end, *step, *limits); });
   }
 
   HttpResponse Series(const HttpRequest& request) {
+    if (request.Params("match[]").empty()) return Refuse({ErrorCode::kInvalid, "no match[] parameter provided"});
     auto selection = Select(request);
-    if (!selection) return Refuse(selection.error());
-    if (selection->matchers.empty()) return Refuse({ErrorCode::kInvalid, "no match[] parameter provided"});
+    if (!selection) {
+      const auto matchers = MatchParams(request);
+      return Refuse(matchers ? selection.error() : InvalidParam("match[]", matchers.error().message));
+    }
     std::set<core::Labels> found;
     for (const auto& matchers : selection->matchers) {
       auto querier = context_->storage->Open(selection->hints.from, selection->hints.to);
@@ -132,11 +167,25 @@ class Face {
   }
 
   HttpResponse LabelValues(const HttpRequest& request) {
-    const std::string name = request.Capture("name");
-    if (!core::IsValidUtf8(name)) return Refuse({ErrorCode::kInvalid, "invalid label name: " + core::JsonString(name)});
+    const std::string name = UnescapeName(request.Capture("name"));
+    if (name.empty() || !core::IsValidUtf8(name))
+      return Refuse({ErrorCode::kInvalid, "invalid label name: " + core::JsonString(name)});
     return Names(request, [&](auto& querier, const auto& hints, const auto& matchers) {
       return querier.LabelValues(hints, name, matchers);
     });
+  }
+
+  // Nothing keeps exemplars: the parameters are checked, and the answer is empty.
+  HttpResponse QueryExemplars(const HttpRequest& request) {
+    auto start = TimeParam(request, "start", kMinTime);
+    auto end = TimeParam(request, "end", kMaxTime);
+    for (const Error* error : {ErrorOf(start), ErrorOf(end)}) {
+      if (error != nullptr) return Refuse(*error);
+    }
+    if (*end < *start) return Refuse({ErrorCode::kInvalid, "end timestamp must not be before start timestamp"});
+    auto expr = Parse(request);
+    if (!expr) return Refuse(expr.error());
+    return JsonResponse(SuccessEnvelope("[]"));
   }
 
   HttpResponse FormatQuery(const HttpRequest& request) {
@@ -157,9 +206,6 @@ class Face {
     return result ? nullptr : &result.error();
   }
   static HttpResponse Refuse(const Error& error) { return ErrorResponse(Envelope::kPrometheus, 400, error.message); }
-  static HttpResponse RefuseParam(std::string_view name, std::string_view why) {
-    return Refuse({ErrorCode::kInvalid, "invalid parameter \"" + std::string(name) + "\": " + std::string(why)});
-  }
   // What fails during an evaluation is not the parameters' fault: 422, 503.
   static HttpResponse Failed(const Error& error) {
     return ErrorResponse(Envelope::kPrometheus, error.code == ErrorCode::kInvalid ? 422 : 0, error);
@@ -171,33 +217,9 @@ class Face {
     return agent::ErrorResponse(envelope, status, message);
   }
 
-  static Result<TimestampMs> TimeParam(const HttpRequest& request, std::string_view name,
-                                       std::optional<TimestampMs> fallback) {
-    const auto text = request.Param(name);
-    if ((!text || text->empty()) && fallback) return *fallback;
-    auto time = ParseApiTime(text.value_or(""));
-    if (time) return time;
-    return Fail(time.error().Within("invalid parameter \"" + std::string(name) + "\""));
-  }
-
-  static Result<TimestampMs> DurationParam(const HttpRequest& request, std::string_view name) {
-    auto duration = ParseApiDuration(request.Param(name).value_or(""));
-    if (duration) return duration;
-    return Fail(duration.error().Within("invalid parameter \"" + std::string(name) + "\""));
-  }
-
-  static Result<std::size_t> LimitParam(const HttpRequest& request) {
-    const std::string text = request.Param("limit").value_or("0");
-    if (text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != std::string::npos) {
-      return Fail(ErrorCode::kInvalid,
-                  "invalid parameter \"limit\": " + core::JsonString(text) + " is not a whole number");
-    }
-    return static_cast<std::size_t>(std::stoul(text));
-  }
-
   Result<rules::promql::EvalLimits> Limits(const HttpRequest& request) const {
     rules::promql::EvalLimits limits{.clock = context_->clock, .deadline = request.deadline, .lookback_ms = {}};
-    if (request.Param("timeout")) {
+    if (const auto text = request.Param("timeout"); text && !text->empty()) {
       auto timeout = DurationParam(request, "timeout");
       if (!timeout) return std::unexpected(timeout.error());
       const auto until =
@@ -205,46 +227,56 @@ class Face {
       limits.deadline = std::min(request.deadline, until);
     }
     if (const auto lookback = request.Param("lookback_delta"); lookback && !lookback->empty()) {
-      auto delta = DurationParam(request, "lookback_delta");
-      if (!delta) return std::unexpected(delta.error());
+      auto delta = ParseApiDuration(*lookback);
+      if (!delta) return Fail(delta.error().Within("error parsing lookback delta duration"));
       limits.lookback_ms = *delta;
     }
     return limits;
   }
 
-  static Result<rules::promql::ExprPtr> Expression(const HttpRequest& request) {
-    auto expr = rules::promql::ParseExpr(request.Param("query").value_or(""));
+  Result<rules::promql::ExprPtr> Parse(const HttpRequest& request) const {
+    return rules::promql::ParseExpr(request.Param("query").value_or(""),
+                                    {.experimental_functions = context_->experimental_functions});
+  }
+
+  Result<rules::promql::ExprPtr> Expression(const HttpRequest& request) const {
+    auto expr = Parse(request);
     if (expr) return expr;
     return Fail(expr.error().Within("invalid parameter \"query\""));
   }
 
   template <class F>
-  HttpResponse Evaluate(const rules::promql::EvalLimits& limits, std::size_t limit, F evaluate) {
-    const auto patience = *limits.deadline - context_->clock->Monotonic();
-    if (!gate_.Enter(patience)) {
-      return ErrorResponse(Envelope::kPrometheus, 503, "query timed out in query queue: too many queries run at once");
-    }
+  HttpResponse Evaluate(const HttpRequest& request, const rules::promql::EvalLimits& limits, std::size_t limit,
+                        F evaluate) {
+    const core::MonoTime asked = context_->clock->Monotonic();
+    if (!gate_.Enter(*limits.deadline - asked))
+      return ErrorResponse(Envelope::kPrometheus, 503, "query timed out in query queue");
+    const core::MonoTime start = context_->clock->Monotonic();
     auto result = evaluate();
+    const core::MonoTime end = context_->clock->Monotonic();
     gate_.Leave();
     if (!result) return Failed(result.error());
-    const std::string data = ResultJson(*result, limit);
-    return JsonResponse(SuccessEnvelope(data, result->warnings, result->infos));
+    std::string stats;
+    if (!request.Param("stats").value_or("").empty()) {
+      stats = fmt::format(
+          R"({{"timings":{{"evalTotalTime":{0},"resultSortTime":0,"queryPreparationTime":0,"innerEvalTime":{0},)"
+          R"("execQueueTime":{1},"execTotalTime":{2}}},"samples":{{"totalQueryableSamples":{3},"peakSamples":{3}}}}})",
+          core::ToSeconds(end - start), core::ToSeconds(start - asked), core::ToSeconds(end - asked),
+          result->samples_read);
+    }
+    return ResultResponse(std::move(*result), limit, stats);
   }
 
   Result<Selection> Select(const HttpRequest& request) const {
+    auto limit = LimitParam(request);
     auto start = TimeParam(request, "start", kMinTime);
     auto end = TimeParam(request, "end", kMaxTime);
-    auto limit = LimitParam(request);
-    for (const Error* error : {ErrorOf(start), ErrorOf(end), ErrorOf(limit)}) {
+    for (const Error* error : {ErrorOf(limit), ErrorOf(start), ErrorOf(end)}) {
       if (error != nullptr) return Fail(*error);
     }
-    Selection selection{.hints = {.from = *start, .to = *end}, .matchers = {}, .limit = *limit};
-    for (const std::string& text : request.Params("match[]")) {
-      auto matchers = rules::promql::ParseMetricSelector(text);
-      if (!matchers) return Fail(matchers.error().Within("invalid parameter \"match[]\""));
-      selection.matchers.push_back(std::move(*matchers));
-    }
-    return selection;
+    auto matchers = MatchParams(request);
+    if (!matchers) return Fail(matchers.error());
+    return Selection{.hints = {.from = *start, .to = *end}, .matchers = std::move(*matchers), .limit = *limit};
   }
 
   template <class F>
@@ -300,6 +332,7 @@ Routes QueryRoutes(std::shared_ptr<const ServerContext> context) {
       Row("GET POST", "/api/v1/series", face, &Face::Series),
       Row("GET POST", "/api/v1/labels", face, &Face::LabelNames),
       Row("GET", "/api/v1/label/{name}/values", face, &Face::LabelValues),
+      Row("GET POST", "/api/v1/query_exemplars", face, &Face::QueryExemplars),
       Row("GET POST", "/api/v1/format_query", face, &Face::FormatQuery),
   };
 }

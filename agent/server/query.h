@@ -1,11 +1,13 @@
 // Parameters and answers of Prometheus' HTTP API (https://prometheus.io/docs/prometheus/latest/querying/api/).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/server/http.h"
+#include "core/model/matcher.h"
 #include "core/model/sample.h"
 #include "core/result.h"
 #include "rules/promql/engine.h"
@@ -20,7 +22,18 @@ core::Result<core::TimestampMs> ParseApiDuration(std::string_view text);
 // {"status":"success","data":<data>[,"warnings":[…]][,"infos":[…]]}
 std::string SuccessEnvelope(std::string_view data, const std::vector<std::string>& warnings = {},
                             const std::vector<std::string>& infos = {});
-// {"resultType":…,"result":…}. `limit` > 0 cuts vectors and matrices there and says so in `warnings`.
-std::string ResultJson(rules::promql::QueryResult& result, std::size_t limit);
+// The envelope around {"resultType":…,"result":…[,"stats":…]}; streamed where it is large. `limit` > 0 cuts vectors and
+// matrices there and says so in `warnings`; `stats` is JSON text, or empty.
+HttpResponse ResultResponse(rules::promql::QueryResult result, std::size_t limit, const std::string& stats = {});
+
+// Parameters as Prometheus reads them. The errors name the parameter, but for MatchParams'.
+core::Result<core::TimestampMs> TimeParam(const HttpRequest& request, std::string_view name,
+                                          std::optional<core::TimestampMs> fallback);
+core::Result<core::TimestampMs> DurationParam(const HttpRequest& request, std::string_view name);
+core::Result<std::size_t> LimitParam(const HttpRequest& request);  // 0: none
+core::Result<std::vector<std::vector<core::Matcher>>> MatchParams(const HttpRequest& request);
+core::Error InvalidParam(std::string_view name, std::string_view why);
+// As Go's strconv does, with its words.
+core::Result<std::int64_t> ParseApiInt(std::string_view text, std::string_view function = "Atoi");
 
 }  // namespace pipewarden::agent

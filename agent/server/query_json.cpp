@@ -1,17 +1,12 @@
-#include <charconv>
-#include <cmath>
+#include <memory>
 
 #include "agent/server/json_text.h"
 #include "agent/server/query.h"
 #include "core/text/escape.h"
-#include "core/time/civil_time.h"
-#include "core/time/duration.h"
 
 namespace pipewarden::agent {
 namespace {
 
-using core::ErrorCode;
-using core::Fail;
 using rules::promql::ValueType;
 
 void AppendPoint(std::string& out, core::TimestampMs time, double value) {
@@ -54,20 +49,6 @@ void AppendHistogram(std::string& out, core::TimestampMs time, const core::Float
   out += any ? "]}]" : "}]";
 }
 
-// ,"values":[…],"histograms":[…], each where there are some.
-void AppendPoints(std::string& out, const rules::promql::ResultSeries& series) {
-  for (std::size_t i = 0; i < series.points.size(); ++i) {
-    out += i > 0 ? "," : ",\"values\":[";
-    AppendPoint(out, series.points[i].time, series.points[i].value);
-  }
-  if (!series.points.empty()) out += ']';
-  for (std::size_t i = 0; i < series.histograms.size(); ++i) {
-    out += i > 0 ? "," : ",\"histograms\":[";
-    AppendHistogram(out, series.histograms[i].time, *series.histograms[i].histogram);
-  }
-  if (!series.histograms.empty()) out += ']';
-}
-
 void AppendTexts(std::string& out, std::string_view name, const std::vector<std::string>& texts) {
   if (texts.empty()) return;
   out += ",\"";
@@ -80,36 +61,7 @@ void AppendTexts(std::string& out, std::string_view name, const std::vector<std:
   out += ']';
 }
 
-std::optional<double> ParseNumber(std::string_view text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 }  // namespace
-
-core::Result<core::TimestampMs> ParseApiTime(std::string_view text) {
-  // Milliseconds of the years that a nanosecond clock can tell.
-  constexpr double kFarthest = 9.2e15;
-  if (const auto seconds = ParseNumber(text)) {
-    const double ms = std::round(*seconds * 1000);
-    if (std::isfinite(ms) && std::fabs(ms) < kFarthest) return static_cast<core::TimestampMs>(ms);
-  } else if (auto zoned = core::ParseRfc3339(text)) {
-    return core::ToMs(zoned->ToWall());
-  }
-  return Fail(ErrorCode::kInvalid, "cannot parse " + core::JsonString(text) + " to a valid timestamp");
-}
-
-core::Result<core::TimestampMs> ParseApiDuration(std::string_view text) {
-  if (const auto seconds = ParseNumber(text)) {
-    const double ms = *seconds * 1000;
-    if (std::isfinite(ms) && std::fabs(ms) < 9.2e15) return static_cast<core::TimestampMs>(ms);
-  } else if (auto duration = core::ParseDuration(text)) {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(*duration).count();
-  }
-  return Fail(ErrorCode::kInvalid, "cannot parse " + core::JsonString(text) + " to a valid duration");
-}
 
 std::string SuccessEnvelope(std::string_view data, const std::vector<std::string>& warnings,
                             const std::vector<std::string>& infos) {
@@ -123,64 +75,132 @@ std::string SuccessEnvelope(std::string_view data, const std::vector<std::string
   return out;
 }
 
-std::string ResultJson(rules::promql::QueryResult& result, std::size_t limit) {
+namespace {
+
+// Writes the JSON of a result; what has gathered is handed on where it is large and somebody takes it.
+class ResultWriter {
+ public:
+  ResultWriter(std::string& out, const BodyWriter& write) : out_(out), write_(write) {}
+
+  bool Write(const rules::promql::QueryResult& result) {
+    out_ += "{\"resultType\":\"";
+    out_ += rules::promql::ValueTypeJsonName(result.type);
+    out_ += "\",\"result\":";
+    switch (result.type) {
+      case ValueType::kScalar:
+        AppendPoint(out_, result.scalar.time, result.scalar.value);
+        break;
+      case ValueType::kString:
+        out_ += '[';
+        AppendJsonTime(out_, result.scalar.time);
+        out_ += ',';
+        core::AppendJsonString(out_, result.string);
+        out_ += ']';
+        break;
+      case ValueType::kVector:
+        List(result.vector, [this](const auto& sample) {
+          if (sample.histogram != nullptr) {
+            out_ += ",\"histogram\":";
+            AppendHistogram(out_, sample.time, *sample.histogram);
+          } else {
+            out_ += ",\"value\":";
+            AppendPoint(out_, sample.time, sample.value);
+          }
+        });
+        break;
+      case ValueType::kMatrix:
+        List(result.matrix, [this](const auto& series) { Points(series); });
+        break;
+      case ValueType::kNone:
+        out_ += "null";
+        break;
+    }
+    out_ += '}';
+    return alive_;
+  }
+
+ private:
+  static constexpr std::size_t kPiece = 64U << 10U;
+
+  void HandOn() {
+    if (!write_ || out_.size() < kPiece) return;
+    alive_ = write_(out_);
+    out_.clear();
+  }
+  // ,"values":[…],"histograms":[…], each where there are some.
+  void Points(const rules::promql::ResultSeries& series) {
+    for (std::size_t i = 0; i < series.points.size() && alive_; ++i) {
+      out_ += i > 0 ? "," : ",\"values\":[";
+      AppendPoint(out_, series.points[i].time, series.points[i].value);
+      HandOn();
+    }
+    if (!series.points.empty()) out_ += ']';
+    for (std::size_t i = 0; i < series.histograms.size() && alive_; ++i) {
+      out_ += i > 0 ? "," : ",\"histograms\":[";
+      AppendHistogram(out_, series.histograms[i].time, *series.histograms[i].histogram);
+      HandOn();
+    }
+    if (!series.histograms.empty()) out_ += ']';
+  }
+  template <class T, class F>
+  void List(const std::vector<T>& list, F body) {
+    out_ += '[';
+    for (std::size_t i = 0; i < list.size() && alive_; ++i) {
+      out_ += i > 0 ? ",{\"metric\":" : "{\"metric\":";
+      AppendJsonLabels(out_, *list[i].labels);
+      body(list[i]);
+      out_ += '}';
+      HandOn();
+    }
+    out_ += ']';
+  }
+
+  std::string& out_;
+  const BodyWriter& write_;
+  bool alive_ = true;
+};
+
+// About as many numbers as the answer has.
+std::size_t SizeOf(const rules::promql::QueryResult& result) {
+  std::size_t points = result.vector.size();
+  for (const auto& series : result.matrix) points += series.points.size() + 20 * series.histograms.size();
+  return points;
+}
+
+constexpr std::size_t kStreamedPoints = 50'000;  // a megabyte or two
+
+}  // namespace
+
+HttpResponse ResultResponse(rules::promql::QueryResult result, std::size_t limit, const std::string& stats) {
   const auto cut = [&](auto& list) {
     if (limit == 0 || list.size() <= limit) return;
     list.resize(limit);
     result.warnings.emplace_back("results truncated due to limit");
   };
-  std::string out =
-      "{\"resultType\":\"" + std::string(rules::promql::ValueTypeJsonName(result.type)) + "\",\"result\":";
-  bool first = true;
-  const auto begin_series = [&](const core::Labels& labels) {
-    if (!first) out += ',';
-    first = false;
-    out += "{\"metric\":";
-    AppendJsonLabels(out, labels);
+  cut(result.vector);
+  cut(result.matrix);
+  const std::size_t size = SizeOf(result);
+  const auto write = [shared = std::make_shared<const rules::promql::QueryResult>(std::move(result)), stats](
+                         std::string& out, const BodyWriter& hand_on) {
+    out = "{\"status\":\"success\",\"data\":";
+    if (!ResultWriter(out, hand_on).Write(*shared)) return;
+    if (!stats.empty()) out.insert(out.size() - 1, ",\"stats\":" + stats);
+    AppendTexts(out, "warnings", shared->warnings);
+    AppendTexts(out, "infos", shared->infos);
+    out += '}';
+    if (hand_on) hand_on(out);
   };
-  switch (result.type) {
-    case ValueType::kScalar:
-      AppendPoint(out, result.scalar.time, result.scalar.value);
-      break;
-    case ValueType::kString:
-      out += '[';
-      AppendJsonTime(out, result.scalar.time);
-      out += ',';
-      core::AppendJsonString(out, result.string);
-      out += ']';
-      break;
-    case ValueType::kVector:
-      cut(result.vector);
-      out += '[';
-      for (const auto& sample : result.vector) {
-        begin_series(*sample.labels);
-        if (sample.histogram != nullptr) {
-          out += ",\"histogram\":";
-          AppendHistogram(out, sample.time, *sample.histogram);
-        } else {
-          out += ",\"value\":";
-          AppendPoint(out, sample.time, sample.value);
-        }
-        out += '}';
-      }
-      out += ']';
-      break;
-    case ValueType::kMatrix:
-      cut(result.matrix);
-      out += '[';
-      for (const auto& series : result.matrix) {
-        begin_series(*series.labels);
-        AppendPoints(out, series);
-        out += '}';
-      }
-      out += ']';
-      break;
-    case ValueType::kNone:
-      out += "null";
-      break;
+  if (size < kStreamedPoints) {
+    std::string body;
+    write(body, nullptr);
+    return JsonResponse(std::move(body));
   }
-  out += '}';
-  return out;
+  HttpResponse response = JsonResponse({});
+  response.stream = [write](const BodyWriter& hand_on) {
+    std::string piece;
+    write(piece, hand_on);
+  };
+  return response;
 }
 
 }  // namespace pipewarden::agent

@@ -1,130 +1,27 @@
-// /api/v1/rules, alerts, metadata, status/…: what Prometheus' clients (Grafana, promtool) ask beside queries.
-#include <charconv>
+// /api/v1/metadata, targets, alertmanagers, status/…: what Prometheus' clients (Grafana, promtool) ask beside queries.
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "agent/server/faces.h"
+#include "agent/server/json_text.h"
 #include "agent/server/own_api.h"
+#include "agent/server/query.h"
+#include "core/text/escape.h"
 #include "core/time/civil_time.h"
 #include "core/version.h"
-#include "rules/snapshot.h"
+#include "rules/promql/engine.h"
 
 namespace pipewarden::agent {
 namespace {
 
 using nlohmann::json;
 
-// "1e+00", as alerts' values are written.
-std::string ValueText(double value) {
-  char buffer[40];
-  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
-  return {buffer, end};
-}
-
-std::string TimeText(core::TimestampMs ms) {
-  return ms == 0 ? "0001-01-01T00:00:00Z" : core::FormatRfc3339(core::FromMs(ms));
-}
-
-json PairsJson(const std::vector<std::pair<std::string, std::string>>& pairs) {
-  json object = json::object();
-  for (const auto& [name, value] : pairs) object[name] = value;
-  return object;
-}
-
-std::string_view StateText(rules::AlertState state) {
-  switch (state) {
-    case rules::AlertState::kFiring:
-      return "firing";
-    case rules::AlertState::kPending:
-      return "pending";
-    case rules::AlertState::kInactive:
-      break;
-  }
-  return "inactive";
-}
-
-json AlertJson(const rules::AlertView& alert) {
-  json object{{"labels", LabelsJson(alert.labels)},
-              {"annotations", LabelsJson(alert.annotations)},
-              {"state", StateText(alert.state)},
-              {"activeAt", TimeText(alert.active_at)},
-              {"value", ValueText(alert.value)}};
-  if (alert.keep_firing_since != 0) object["keepFiringSince"] = TimeText(alert.keep_firing_since);
-  return object;
-}
-
-json RuleJson(const rules::RuleView& rule, bool with_alerts) {
-  json object{{"name", rule.name},
-              {"query", rule.query},
-              {"health", rule.health},
-              {"evaluationTime", rule.evaluation_seconds},
-              {"lastEvaluation", TimeText(rule.last_evaluation)},
-              {"type", rule.alerting ? "alerting" : "recording"}};
-  if (!rule.last_error.empty()) object["lastError"] = rule.last_error;
-  if (!rule.alerting) {
-    if (!rule.labels.empty()) object["labels"] = PairsJson(rule.labels);
-    return object;
-  }
-  object["labels"] = PairsJson(rule.labels);
-  object["annotations"] = PairsJson(rule.annotations);
-  object["duration"] = rule.for_seconds;
-  object["keepFiringFor"] = rule.keep_firing_seconds;
-  object["state"] = StateText(rule.state);
-  object["alerts"] = json::array();
-  for (const rules::AlertView& alert : rule.alerts) {
-    if (with_alerts) object["alerts"].push_back(AlertJson(alert));
-  }
-  return object;
-}
-
-// Never null.
-std::shared_ptr<const rules::RulesSnapshot> Snapshot(const ServerContext& context) {
-  return context.rules ? context.rules() : std::make_shared<const rules::RulesSnapshot>();
-}
-
-bool Wanted(const std::vector<std::string>& names, const std::string& name) {
-  return names.empty() || std::ranges::find(names, name) != names.end();
-}
-
-HttpResponse ShowRules(const ServerContext& context, const HttpRequest& request) {
-  const std::string type = request.Param("type").value_or("");
-  if (!type.empty() && type != "alert" && type != "record") {
-    return ErrorResponse(Envelope::kPrometheus, 400, "not supported value \"" + type + "\"");
-  }
-  const auto names = request.Params("rule_name[]");
-  const auto groups = request.Params("rule_group[]");
-  const auto files = request.Params("file[]");
-  const bool with_alerts = request.Param("exclude_alerts").value_or("") != "true";
-  json list = json::array();
-  for (const auto& shared : Snapshot(context)->groups) {
-    const rules::RuleGroupView& group = *shared;
-    if (!Wanted(groups, group.name) || !Wanted(files, group.file)) continue;
-    json rows = json::array();
-    for (const rules::RuleView& rule : group.rules) {
-      const bool of_type = type.empty() || rule.alerting == (type == "alert");
-      if (of_type && Wanted(names, rule.name)) rows.push_back(RuleJson(rule, with_alerts));
-    }
-    if (rows.empty() && (!names.empty() || !type.empty())) continue;
-    list.push_back({{"name", group.name},
-                    {"file", group.file},
-                    {"rules", std::move(rows)},
-                    {"interval", group.interval_seconds},
-                    {"limit", group.limit},
-                    {"evaluationTime", group.evaluation_seconds},
-                    {"lastEvaluation", TimeText(group.last_evaluation)}});
-  }
-  return DataResponse({{"groups", std::move(list)}});
-}
-
-HttpResponse ShowAlerts(const ServerContext& context) {
-  json list = json::array();
-  for (const auto& group : Snapshot(context)->groups) {
-    for (const rules::RuleView& rule : group->rules) {
-      for (const rules::AlertView& alert : rule.alerts) list.push_back(AlertJson(alert));
-    }
-  }
-  return DataResponse({{"alerts", std::move(list)}});
-}
+std::string TimeText(core::WallTime time) { return core::FormatRfc3339(time); }
 
 class FamilyCollector final : public core::SampleVisitor {
  public:
@@ -134,23 +31,131 @@ class FamilyCollector final : public core::SampleVisitor {
 };
 
 HttpResponse ShowMetadata(const ServerContext& context, const HttpRequest& request) {
+  std::int64_t limits[] = {-1, -1};
+  std::size_t place = 0;
+  for (const char* name : {"limit", "limit_per_metric"}) {
+    if (const std::string text = request.Param(name).value_or(""); !text.empty()) {
+      const auto number = ParseApiInt(text);
+      if (!number) return ErrorResponse(Envelope::kPrometheus, 400, std::string(name) + " must be a number");
+      limits[place] = *number;
+    }
+    ++place;
+  }
   FamilyCollector collector;
   for (const auto& source : context.sources()) source->Visit(collector);
   const std::string metric = request.Param("metric").value_or("");
-  auto limit = NumberParam(request, "limit", -1, -1, 1'000'000);
-  if (!limit) return ErrorResponse(Envelope::kPrometheus, limit.error());
   json object = json::object();
   for (const auto& [name, family] : collector.families) {
     if (!metric.empty() && name != metric) continue;
-    if (*limit >= 0 && object.size() >= static_cast<std::size_t>(*limit)) break;
+    if (limits[0] >= 0 && object.size() >= static_cast<std::size_t>(limits[0])) break;
     object[name] =
         json::array({{{"type", core::MetricTypeName(family.type)}, {"help", family.help}, {"unit", family.unit}}});
   }
   return DataResponse(object);
 }
 
-Route Row(std::string_view methods, std::string_view path, std::function<HttpResponse(const HttpRequest&)> handle) {
-  return {.methods = methods,
+// The ten most of something, as [{"name": …, "value": …}].
+json TopOf(const std::map<std::string, std::size_t>& counts, std::size_t limit) {
+  std::vector<std::pair<std::string, std::size_t>> sorted(counts.begin(), counts.end());
+  std::ranges::stable_sort(sorted, std::ranges::greater{}, [](const auto& one) { return one.second; });
+  if (sorted.size() > limit) sorted.resize(limit);
+  json list = json::array();
+  for (const auto& [name, value] : sorted) list.push_back({{"name", name}, {"value", value}});
+  return list;
+}
+
+HttpResponse ShowTsdb(const ServerContext& context, const HttpRequest& request) {
+  std::size_t limit = 10;
+  if (const std::string text = request.Param("limit").value_or(""); !text.empty()) {
+    const auto number = ParseApiInt(text);
+    if (!number || *number < 1) return ErrorResponse(Envelope::kPrometheus, 400, "limit must be a positive number");
+    limit = static_cast<std::size_t>(*number);
+  }
+  if (context.storage == nullptr) return DataResponse(json::object());
+  const core::TimestampMs now = core::ToMs(context.clock->Now());
+  constexpr core::TimestampMs kHeadMs = 2LL * 60 * 60 * 1000;
+  auto querier = context.storage->Open(now - kHeadMs, now);
+  if (!querier) return ErrorResponse(Envelope::kPrometheus, querier.error());
+  auto set = (*querier)->Select({.from = now - kHeadMs, .to = now}, {});
+  if (!set) return ErrorResponse(Envelope::kPrometheus, set.error());
+  std::map<std::string, std::size_t> by_metric, by_pair, bytes_by_label;
+  std::map<std::string, std::size_t> values_by_label;
+  for (std::size_t i = 0; i < (*set)->size(); ++i) {
+    for (const core::Label& label : *(*set)->labels(i)) {
+      if (label.name == core::kMetricName) ++by_metric[label.value];
+      if (by_pair[label.name + "=" + label.value]++ == 0) {
+        ++values_by_label[label.name];
+        bytes_by_label[label.name] += label.name.size() + label.value.size();
+      }
+    }
+  }
+  return DataResponse({{"headStats",
+                        {{"numSeries", (*set)->size()},
+                         {"numLabelPairs", by_pair.size()},
+                         {"chunkCount", 0},
+                         {"minTime", now - kHeadMs},
+                         {"maxTime", now}}},
+                       {"seriesCountByMetricName", TopOf(by_metric, limit)},
+                       {"labelValueCountByLabelName", TopOf(values_by_label, limit)},
+                       {"memoryInBytesByLabelName", TopOf(bytes_by_label, limit)},
+                       {"seriesCountByLabelValuePair", TopOf(by_pair, limit)}});
+}
+
+HttpResponse WithSettings(const ServerContext& context, const HttpRequest& request,
+                          HttpResponse (*show)(const ServerContext&, const SettingsView&)) {
+  if (!context.settings) return show(context, {});
+  const auto settings = context.settings(request.deadline);
+  return settings ? show(context, *settings) : ErrorResponse(Envelope::kPrometheus, settings.error());
+}
+
+// Not the file as written, which may hold secrets: its part that Prometheus' clients look at.
+HttpResponse ShowConfig(const ServerContext&, const SettingsView& settings) {
+  std::string yaml = "global:\n  evaluation_interval: " + settings.evaluation_interval + "\n";
+  if (!settings.external_labels.empty()) yaml += "  external_labels:\n";
+  for (const core::Label& label : settings.external_labels)
+    yaml += "    " + core::JsonString(label.name) + ": " + core::JsonString(label.value) + "\n";
+  if (!settings.rule_files.empty()) yaml += "rule_files:\n";
+  for (const std::string& file : settings.rule_files) yaml += "  - " + core::JsonString(file) + "\n";
+  return DataResponse({{"yaml", yaml}});
+}
+
+HttpResponse ShowFlags(const ServerContext&, const SettingsView& settings) {
+  json object = json::object();
+  for (const auto& [name, value] : settings.flags) object[name] = value;
+  return DataResponse(object);
+}
+
+HttpResponse ShowRuntime(const ServerContext& context, const SettingsView& settings) {
+  char folder[4096] = {};
+  utsname machine{};
+  ::uname(&machine);
+  return DataResponse({{"startTime", TimeText(context.started)},
+                       {"CWD", ::getcwd(folder, sizeof folder) == nullptr ? "" : folder},
+                       {"hostname", machine.nodename},
+                       {"serverTime", TimeText(context.clock->Now())},
+                       {"reloadConfigSuccess", settings.reload_successful},
+                       {"lastConfigTime", TimeText(settings.reload_time)},
+                       {"corruptionCount", settings.wal_corruptions},
+                       {"goroutineCount", 0},
+                       {"GOMAXPROCS", std::thread::hardware_concurrency()},
+                       {"GOMEMLIMIT", 0},
+                       {"GOGC", ""},
+                       {"GODEBUG", ""},
+                       {"storageRetention", settings.storage_retention}});
+}
+
+HttpResponse ShowBuild() {
+  return DataResponse({{"version", core::kVersion},
+                       {"revision", ""},
+                       {"branch", ""},
+                       {"buildUser", ""},
+                       {"buildDate", ""},
+                       {"goVersion", ""},
+                       {"application", "pipewarden"}});
+}
+
+Route Row(std::string_view path, std::function<HttpResponse(const HttpRequest&)> handle) {
+  return {.methods = "GET",
           .path = path,
           .role = Role::kRead,
           .max_body_bytes = 64U << 10U,
@@ -161,30 +166,30 @@ Route Row(std::string_view methods, std::string_view path, std::function<HttpRes
 }  // namespace
 
 Routes StatusRoutes(std::shared_ptr<const ServerContext> context) {
+  const auto with_settings = [context](HttpResponse (*show)(const ServerContext&, const SettingsView&)) {
+    return [context, show](const HttpRequest& request) { return WithSettings(*context, request, show); };
+  };
   return {
-      Row("GET", "/api/v1/rules", [context](const HttpRequest& request) { return ShowRules(*context, request); }),
-      Row("GET", "/api/v1/alerts", [context](const HttpRequest&) { return ShowAlerts(*context); }),
-      Row("GET", "/api/v1/metadata", [context](const HttpRequest& request) { return ShowMetadata(*context, request); }),
-      Row("GET POST", "/api/v1/query_exemplars", [](const HttpRequest&) { return DataResponse(json::array()); }),
-      Row("GET", "/api/v1/targets",
+      Row("/api/v1/metadata", [context](const HttpRequest& request) { return ShowMetadata(*context, request); }),
+      Row("/api/v1/targets",
           [](const HttpRequest&) {
-            return DataResponse({{"activeTargets", json::array()}, {"droppedTargets", json::array()}});
+            return DataResponse({{"activeTargets", json::array()},
+                                 {"droppedTargets", json::array()},
+                                 {"droppedTargetCounts", json::object()}});
           }),
-      Row("GET", "/api/v1/status/buildinfo",
+      Row("/api/v1/targets/metadata", [](const HttpRequest&) { return DataResponse(json::array()); }),
+      Row("/api/v1/scrape_pools", [](const HttpRequest&) { return DataResponse({{"scrapePools", json::array()}}); }),
+      Row("/api/v1/alertmanagers",
           [](const HttpRequest&) {
-            return DataResponse({{"version", core::kVersion},
-                                 {"revision", ""},
-                                 {"branch", ""},
-                                 {"buildUser", ""},
-                                 {"buildDate", ""},
-                                 {"goVersion", ""},
-                                 {"application", "pipewarden"}});
+            return DataResponse({{"activeAlertmanagers", json::array()}, {"droppedAlertmanagers", json::array()}});
           }),
-      Row("GET", "/api/v1/status/runtimeinfo",
-          [context](const HttpRequest&) {
-            return DataResponse({{"startTime", TimeText(core::ToMs(context->started))}});
-          }),
-      Row("GET", "/api/v1/status/flags", [](const HttpRequest&) { return DataResponse(json::object()); }),
+      Row("/api/v1/status/buildinfo", [](const HttpRequest&) { return ShowBuild(); }),
+      Row("/api/v1/status/config", with_settings(ShowConfig)),
+      Row("/api/v1/status/flags", with_settings(ShowFlags)),
+      Row("/api/v1/status/runtimeinfo", with_settings(ShowRuntime)),
+      Row("/api/v1/status/tsdb", [context](const HttpRequest& request) { return ShowTsdb(*context, request); }),
+      Row("/api/v1/status/walreplay",
+          [](const HttpRequest&) { return DataResponse({{"min", 0}, {"max", 0}, {"current", 0}}); }),
   };
 }
 

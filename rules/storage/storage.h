@@ -30,6 +30,7 @@
 #include "core/result.h"
 #include "core/time/clock.h"
 #include "rules/promql/queryable.h"
+#include "rules/rule_store.h"
 #include "rules/storage/head.h"
 #include "rules/storage/segment.h"
 #include "rules/storage/shared_mutex.h"
@@ -52,7 +53,7 @@ struct StorageOptions {
   std::uint64_t wal_file_bytes = 32ULL << 20U;
 };
 
-class Storage final : public core::SampleSink, public promql::Queryable {
+class Storage final : public core::SampleSink, public RuleStore {
  public:
   // Creates the directory, reads what is there. Damaged files are set aside, told and counted, and never keep it from
   // opening; an error is the machine's (no permission, disk full). `registry` takes the storage's own metrics.
@@ -70,19 +71,19 @@ class Storage final : public core::SampleSink, public promql::Queryable {
   void Forget(std::string_view source_name, core::TimestampMs time) override;
 
   // The series with these labels, made where there is none yet. nullopt at the series limit; `source` is who is told.
-  std::optional<SeriesRef> Resolve(const core::Labels& labels, std::string_view source);
+  std::optional<SeriesRef> Resolve(const core::Labels& labels, std::string_view source) override;
   // Appends at one time. Samples not after their series' newest, or before what is sealed, are dropped and counted.
   // Returns how many were appended.
-  std::size_t Append(core::TimestampMs time, std::span<const RefSample> samples);
+  std::size_t Append(core::TimestampMs time, std::span<const RefSample> samples) override;
   // The same of native histograms. What is none (core::Validate), or has too many buckets, is dropped and counted.
-  std::size_t Append(core::TimestampMs time, std::span<const RefHistogram> samples);
+  std::size_t Append(core::TimestampMs time, std::span<const RefHistogram> samples) override;
   // Seals, checkpoints, applies retention, as is due. Cheap where nothing is; call it after each tick.
   void Maintain(core::TimestampMs now);
   // Writes a checkpoint, so that the next start has no log to read. Not needed for safety; good before an orderly end.
   // False where none could be written (which is logged).
   bool Checkpoint();
   // Ends these series with a staleness marker, but for those that have a sample at that time already.
-  void End(std::span<const SeriesRef> series, core::TimestampMs time);
+  void End(std::span<const SeriesRef> series, core::TimestampMs time) override;
   // The last call: a checkpoint, for a quick next start.
   void Close() { Checkpoint(); }
 

@@ -91,6 +91,7 @@ struct Fixture {
       group->rules[0].name = "Late";
       group->rules[0].query = "up == 0";
       group->rules[0].for_seconds = 300;
+      group->rules[0].labels = {{"team", "data"}};
       group->rules[0].state = rules::AlertState::kPending;
       group->rules[0].health = "ok";
       rules::AlertView alert;
@@ -174,16 +175,74 @@ BOOST_AUTO_TEST_CASE(a_part_that_fails_is_told_in_its_place) {
 }
 
 BOOST_AUTO_TEST_CASE(rules_as_prometheus_shows_them) {
-  const json rules = json::parse(Ask(StatusRoutes(context), "GET", "/api/v1/rules").body);
+  const auto ask = [&](const std::string& target) { return Ask(RuleRoutes(context), "GET", target); };
+  const json rules = json::parse(ask("/api/v1/rules").body);
   const json& rule = rules["data"]["groups"][0]["rules"][0];
   BOOST_TEST(rule["state"] == "pending");
   BOOST_TEST(rule["duration"] == 300);
   BOOST_TEST(rule["alerts"][0]["value"] == "1e+00");
   BOOST_TEST(rule["alerts"][0]["activeAt"] == "2023-11-14T22:13:20Z");
+  BOOST_TEST(json::parse(ask("/api/v1/alerts").body)["data"]["alerts"].size() == 1U);
+  for (const char* none : {"type=record", "rule_name[]=Other", "file[]=x.yml", "match[]={team=\"ops\"}"})
+    BOOST_TEST(json::parse(ask(std::string("/api/v1/rules?") + none).body)["data"]["groups"].empty(), none);
+  for (const char* all : {"type=alert", "rule_name[]=Late", "match[]={team=\"data\"}", "group_limit=1"})
+    BOOST_TEST(json::parse(ask(std::string("/api/v1/rules?") + all).body)["data"]["groups"].size() == 1U, all);
   BOOST_TEST(
-      json::parse(Ask(StatusRoutes(context), "GET", "/api/v1/rules?type=record").body)["data"]["groups"].empty());
-  BOOST_TEST(Ask(StatusRoutes(context), "GET", "/api/v1/rules?type=x").status == 400);
-  BOOST_TEST(json::parse(Ask(StatusRoutes(context), "GET", "/api/v1/alerts").body)["data"]["alerts"].size() == 1U);
+      json::parse(ask("/api/v1/rules?exclude_alerts=1").body)["data"]["groups"][0]["rules"][0]["alerts"].empty());
+  for (const auto& [query, error] : std::map<std::string, std::string>{
+           {"type=x", R"(invalid parameter "type": not supported value "x")"},
+           {"exclude_alerts=x", R"(invalid parameter "exclude_alerts": error converting exclude_alerts: )"
+                                R"(strconv.ParseBool: parsing "x": invalid syntax)"},
+           {"group_limit=0", R"(invalid parameter "group_limit": group_limit needs to be greater than 0)"},
+           {"group_limit=1&group_next_token=no",
+            R"(invalid parameter "group_next_token": invalid group_next_token 'no'. were rule groups changed?)"}}) {
+    const HttpResponse refused = ask("/api/v1/rules?" + query);
+    BOOST_TEST(refused.status == 400);
+    BOOST_TEST(json::parse(refused.body)["error"] == error);
+  }
+}
+
+// Groups in pages.
+BOOST_AUTO_TEST_CASE(rules_come_in_pages) {
+  context->rules = [] {
+    auto snapshot = std::make_shared<rules::RulesSnapshot>();
+    for (const char* name : {"a", "b", "c"}) {
+      auto group = std::make_shared<rules::RuleGroupView>();
+      group->name = name;
+      snapshot->groups.push_back(group);
+    }
+    return snapshot;
+  };
+  std::string names;
+  std::string token;
+  for (int page = 0; page < 3; ++page) {
+    const std::string next = token.empty() ? "" : "&group_next_token=" + token;
+    const json data = json::parse(Ask(RuleRoutes(context), "GET", "/api/v1/rules?group_limit=2" + next).body)["data"];
+    for (const json& group : data["groups"]) names += group["name"];
+    names += ' ';
+    token = data.value("groupNextToken", "");
+    if (token.empty()) break;
+  }
+  BOOST_TEST(names == "ab c ");
+}
+
+BOOST_AUTO_TEST_CASE(status_as_prometheus_shows_it) {
+  context->settings = [](core::MonoTime) -> core::Result<SettingsView> {
+    return SettingsView{.external_labels = {{"node", "n1"}},
+                        .evaluation_interval = "15s",
+                        .flags = {{"storage.path", "data"}},
+                        .storage_retention = "15d"};
+  };
+  const auto data = [&](const std::string& target) {
+    return json::parse(Ask(StatusRoutes(context), "GET", target).body)["data"];
+  };
+  BOOST_TEST(data("/api/v1/status/config")["yaml"] ==
+             "global:\n  evaluation_interval: 15s\n  external_labels:\n    \"node\": \"n1\"\n");
+  BOOST_TEST(data("/api/v1/status/flags")["storage.path"] == "data");
+  BOOST_TEST(data("/api/v1/status/runtimeinfo")["storageRetention"] == "15d");
+  BOOST_TEST(data("/api/v1/targets")["activeTargets"].empty());
+  BOOST_TEST(data("/api/v1/alertmanagers")["activeAlertmanagers"].empty());
+  BOOST_TEST(data("/api/v1/status/buildinfo")["application"] == "pipewarden");
 }
 
 BOOST_AUTO_TEST_CASE(a_run_takes_what_it_knows) {

@@ -1,0 +1,25 @@
+// Samples that others push, appended to the storage. Rules thread, the storage's writer.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "core/model/sample.h"
+#include "core/net/remote_write_codec.h"
+#include "rules/storage/storage.h"
+
+namespace pipewarden::rules {
+
+struct RemoteWriteOutcome {
+  std::size_t samples = 0;  // stored
+  std::size_t refused = 0;  // of those sent
+  std::string why;          // of the first one refused
+};
+
+// Everything that can be stored is, whatever is wrong with the rest. Samples more than ten minutes ahead of `now` are
+// refused, for a series takes nothing older than its newest sample.
+RemoteWriteOutcome AppendRemote(Storage& storage, std::span<const core::RemoteWriteSeries> series,
+                                core::TimestampMs now);
+
+}  // namespace pipewarden::rules

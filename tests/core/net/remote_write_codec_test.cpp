@@ -1,0 +1,88 @@
+#include "core/net/remote_write_codec.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/support/protobuf.h"
+
+namespace pipewarden::core {
+namespace {
+
+using namespace test;
+
+BOOST_AUTO_TEST_SUITE(remote_write_codec)
+
+BOOST_AUTO_TEST_CASE(snappy_copies_reach_into_what_they_write) {
+  using namespace std::string_literals;
+  // "ab", then 8 bytes from 2 back (tag 1, length 4 + 4), then a copy of tag 2.
+  const std::string block = Varint(14) + "\x04"s + "ab" + "\x11\x02"s + "\x0e\x0a\x00"s;
+  const auto plain = SnappyDecompress(block, 100);
+  BOOST_REQUIRE_MESSAGE(plain.has_value(), plain.error().message);
+  BOOST_TEST(*plain == "ababababababab");
+  BOOST_TEST(SnappyDecompress(Snappy(std::string(100'000, 'x')), 1 << 20)->size() == 100'000U);
+}
+
+BOOST_AUTO_TEST_CASE(broken_snappy_is_refused_before_it_costs_memory) {
+  using namespace std::string_literals;
+  for (const std::string& block : {""s, "\xff"s, "\x05\x00"s, Varint(4) + "\x05\x01"s, Varint(1U << 30U) + "\x00x"s,
+                                   Varint(2) + "\x00xx"s, Varint(1) + "\xf0"s})
+    BOOST_TEST(!SnappyDecompress(block, 1U << 31U).has_value());
+  const auto large = SnappyDecompress(Snappy(std::string(2000, 'x')), 1000);
+  BOOST_REQUIRE(!large.has_value());
+  BOOST_TEST((large.error().code == ErrorCode::kLimit));
+}
+
+BOOST_AUTO_TEST_CASE(version_1_reads) {
+  const std::string series = Bytes(1, Bytes(1, "__name__") + Bytes(2, "up")) +
+                             Bytes(1, Bytes(1, "job") + Bytes(2, "a")) + Bytes(2, Double(1, 1.5) + Int(2, 1000)) +
+                             Bytes(2, Double(1, -2) + Int(2, -5));
+  const auto read = DecodeRemoteWrite(Bytes(1, series) + Bytes(3, "metadata"), RemoteWriteVersion::k1);
+  BOOST_REQUIRE(read.has_value());
+  BOOST_REQUIRE(read->size() == 1U);
+  BOOST_TEST((*read)[0].labels.ToString() == R"(up{job="a"})");
+  BOOST_REQUIRE((*read)[0].samples.size() == 2U);
+  BOOST_TEST((*read)[0].samples[0].value == 1.5);
+  BOOST_TEST((*read)[0].samples[1].time == -5);
+  BOOST_TEST((*read)[0].invalid == "");
+}
+
+BOOST_AUTO_TEST_CASE(version_2_reads) {
+  const std::string symbols = Bytes(4, "") + Bytes(4, "__name__") + Bytes(4, "up") + Bytes(4, "job") + Bytes(4, "b");
+  const std::string series = Bytes(1, Varint(1) + Varint(2) + Varint(3) + Varint(4)) +
+                             Bytes(2, Double(1, 7) + Int(2, 2000)) + Bytes(3, "histogram") + Bytes(5, "metadata");
+  for (const std::string& message : {symbols + Bytes(5, series), Bytes(5, series) + symbols}) {
+    const auto read = DecodeRemoteWrite(message, RemoteWriteVersion::k2);
+    BOOST_REQUIRE(read.has_value());
+    BOOST_TEST((*read)[0].labels.ToString() == R"(up{job="b"})");
+    BOOST_TEST((*read)[0].samples[0].time == 2000);
+    BOOST_TEST((*read)[0].histograms == 1U);
+  }
+  BOOST_TEST(!DecodeRemoteWrite(symbols + Bytes(5, Bytes(1, Varint(1) + Varint(9))), RemoteWriteVersion::k2));
+  BOOST_TEST(!DecodeRemoteWrite(symbols + Bytes(5, Bytes(1, Varint(1))), RemoteWriteVersion::k2));
+}
+
+BOOST_AUTO_TEST_CASE(wrong_labels_are_told_and_leave_others_alone) {
+  const auto label = [](std::string_view name, std::string_view value) {
+    return Bytes(1, Bytes(1, name) + Bytes(2, value));
+  };
+  const auto read = DecodeRemoteWrite(Bytes(1, label("job", "a")) +
+                                          Bytes(1, label("__name__", "x") + label("a", "1") + label("a", "2")) +
+                                          Bytes(1, label("__name__", "\xff")) + Bytes(1, label("__name__", "fine")),
+                                      RemoteWriteVersion::k1);
+  BOOST_REQUIRE(read.has_value());
+  BOOST_TEST((*read)[0].invalid == "there is no metric name");
+  BOOST_TEST((*read)[1].invalid == "label 'a' stands twice");
+  BOOST_TEST((*read)[2].invalid != "");
+  BOOST_TEST((*read)[3].invalid == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_torn_message_is_refused) {
+  const std::string whole =
+      Bytes(1, Bytes(1, Bytes(1, "__name__") + Bytes(2, "up")) + Bytes(2, Double(1, 1) + Int(2, 300)));
+  for (std::size_t size = 1; size < whole.size(); ++size)
+    BOOST_TEST(!DecodeRemoteWrite(whole.substr(0, size), RemoteWriteVersion::k1).has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace pipewarden::core

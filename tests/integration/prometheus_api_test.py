@@ -1,0 +1,158 @@
+"""Prometheus' HTTP API over real HTTP: what promtool asks, what a Prometheus that federates takes, and the answers to
+right and wrong requests beside those of a real Prometheus, with the same data in both."""
+import json
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import time
+import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "peers"))
+import lib  # noqa: E402
+import peer  # noqa: E402
+import promql_queries  # noqa: E402
+
+WRITE = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf",
+         "X-Prometheus-Remote-Write-Version": "0.1.0"}
+
+# Path and parameters; T is a time with data. Both must answer alike: status, error, data.
+SAME = [
+    ("query", "query=mem&time=T"), ("query", "query=mem&time=T&limit=2"), ("query", "query=mem&time=T&limit=x"),
+    ("query", "query=mem&time=T&limit=-1"), ("query", "query=mem&time=yesterday"), ("query", "query=mem&timeout=x"),
+    ("query", "query=mem&time=T&timeout=5s"), ("query", ""), ("query", "query=mem{&time=T"),
+    ("query", "query=mem&time=T&lookback_delta=1s"), ("query", "query=mem&lookback_delta=x"),
+    ("query", "query=mad_over_time(mem[5m])&time=T"), ("query", "query=-&time=T"), ("query", 'query="a"&time=T'),
+    ("query", "query=mem%2Bon()mem&time=T"), ("query", "query=mem[10m]&time=T"),
+    ("query", "query=rate(mem)&time=T"), ("query", "query=sum(rate(mem[5m]))&time=T"),
+    ("query_range", "query=mem&start=T&end=T&step=15"), ("query_range", "query=mem&start=T&end=1&step=15"),
+    ("query_range", "query=mem&start=T&end=T&step=0"), ("query_range", "query=mem&start=T&end=T&step=-1s"),
+    ("query_range", "query=mem&start=T&end=T&step=x"), ("query_range", "query=mem&end=T&step=1"),
+    ("query_range", "query=mem&start=1&end=T&step=1"), ("query_range", "query=mem[5m]&start=T&end=T&step=1"),
+    ("query_range", "query=mem&start=T&end=T&step=1&limit=1"), ("query_range", "query=sort(mem)&start=T&end=T&step=1"),
+    ("series", "match[]=mem&start=T&end=T"), ("series", ""), ("series", "match[]={}"), ("series", "match[]=mem{"),
+    ("series", "match[]=mem&match[]=small&start=T&end=T&limit=3"), ("series", "match[]=mem&limit=x"),
+    ("series", 'match[]={job=~".*"}'), ("series", "match[]=mem&start=x"),
+    ("labels", "match[]=lat_bucket"), ("labels", "match[]=lat_bucket&limit=1"), ("labels", "match[]={}"),
+    ("labels", "start=x"), ("label/job/values", "match[]=mem"), ("label/job/values", "match[]=mem&limit=1"),
+    ("label/nope/values", "match[]=mem"), ("label/job/values", "end=x"), ("label/U__job/values", "match[]=mem"),
+    ("format_query", "query=sum(rate(mem[5m]))by(job)"), ("format_query", "query=sum("),
+    ("query_exemplars", "query=mem&start=1&end=2"), ("query_exemplars", "query=mem{"), ("query_exemplars", "start=x"),
+    ("query_exemplars", "query=mem&start=2&end=1"), ("rules", "type=x"), ("rules", "exclude_alerts=x"),
+    ("rules", "match[]=a{"), ("rules", "group_limit=x"), ("rules", "group_limit=0"), ("rules", "group_next_token=x"),
+    ("metadata", "limit=x"), ("metadata", "limit_per_metric=x"), ("targets", ""), ("alertmanagers", ""), ("alerts", ""),
+    ("nothing", ""), ("targets/metadata", ""), ("scrape_pools", ""),
+]
+
+
+def answer(url, path, query, method="GET"):
+    target, body, headers = f"{url}/api/v1/{path}", None, {}
+    if method == "POST":
+        body, headers = query.encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+    elif query:
+        target += "?" + query
+    status, headers, text = lib.http_get(target, headers, body, method)
+    try:
+        return status, headers["Content-Type"], json.loads(text)
+    except ValueError:
+        return status, headers["Content-Type"], text.decode()
+
+
+def sorted_data(answered):
+    """Vectors and series have no order."""
+    data = answered.get("data") if isinstance(answered, dict) else None
+    if isinstance(data, dict) and isinstance(data.get("result"), list) and data["resultType"] in ("vector", "matrix"):
+        data["result"].sort(key=lambda s: json.dumps(s["metric"], sort_keys=True))
+    if isinstance(data, list):
+        data.sort(key=lambda s: json.dumps(s, sort_keys=True))
+    return answered
+
+
+def compare(agent, theirs, at):
+    wrong = []
+    for path, query in SAME:
+        query = urllib.parse.quote(query.replace("=T", f"={at}"), safe="=&%")
+        methods = ["GET"]
+        if path in ("query", "query_range", "series", "labels", "format_query", "query_exemplars"):
+            methods.append("POST")
+        for method in methods:
+            mine, other = (answer(url, path, query, method) for url in (agent.url, theirs.url))
+            if "limit" in query and isinstance(mine[2], dict) and "data" in mine[2]:  # which ones are kept is open
+                mine[2].pop("data"), other[2].pop("data")
+            if (mine[0], sorted_data(mine[2])) != (other[0], sorted_data(other[2])):
+                wrong.append(f"{method} {path}?{query}\n   ours   {mine}\n   theirs {other}")
+    assert not wrong, "\n".join(wrong)
+
+
+def exposed(text):
+    """The lines of an exposition, labels without an order."""
+    return [(name, sorted(labels.split(",")), rest) for name, labels, rest in
+            re.findall(r"^([^{\n]*)\{(.*)\} (.*)$", text, re.MULTILINE)] + re.findall(r"^#.*$", text, re.MULTILINE)
+
+
+def promtool(binary, *arguments):
+    done = subprocess.run([binary, "query", *arguments], text=True, capture_output=True, timeout=30)
+    assert done.returncode == 0, (arguments, done)
+    return sorted(done.stdout.splitlines())
+
+
+def test(folder):
+    debian, newest = peer.load("prometheus"), peer.load("prometheus3")
+    debian.get()
+    newest.get()
+    theirs = newest.start(folder, arguments=["--query.max-samples=200000"])
+    agent = lib.Agent(folder, "global: {evaluation_interval: 1h, external_labels: {node: n1}}\n",
+                      ["--web.enable-remote-write-receiver", "--query.max-samples=200000"])
+    numbers = random.Random(5)
+    start = (int(time.time()) - 3600) // 60 * 60
+    body = promql_queries.remote_write(promql_queries.series(numbers), start * 1000)
+    for url in (agent.url, theirs.url):
+        status, _, said = lib.http_get(f"{url}/api/v1/write", WRITE, body, "POST")
+        assert status == 204, (url, status, said)
+    at = start + 1500
+    compare(agent, theirs, at)
+
+    for binary in (debian.promtool(), newest.promtool()):
+        for arguments in (["instant", f"--time={at}", "{}", "sum by (job) (rate(req_total[5m]))"],
+                          ["range", f"--start={at}", f"--end={at + 300}", "--step=60s", "{}", "mem"],
+                          ["series", "--match=mem", f"--start={start}", f"--end={at}", "{}"],
+                          ["labels", f"--start={start}", f"--end={at}", "{}", "inst"]):
+            mine, other = ([a.format(url) for a in arguments] for url in (agent.url, theirs.url))
+            found = promtool(binary, *mine)
+            assert found and found == promtool(binary, *other), (arguments, found)
+
+    # Federation: the newest samples, for a real Prometheus too.
+    now = int(time.time())
+    fresh = promql_queries.remote_write([({"__name__": "fresh", "job": "a"}, [(0, 1.5)]),
+                                         ({"__name__": "fresh", "instance": "i", "zone": "z"}, [(0, 2.0)]),
+                                         ({"__name__": "gone"}, [(0, "stale")])], now * 1000)
+    for url in (agent.url, theirs.url):
+        assert lib.http_get(f"{url}/api/v1/write", WRITE, fresh, "POST")[0] == 204
+    query = "/federate?" + urllib.parse.urlencode({"match[]": '{__name__=~"fresh|gone"}'})
+    mine, reference = agent.text(query), lib.http_get(theirs.url + query)[2].decode()
+    assert sorted(map(str, exposed(re.sub(',?node="n1"', '', mine)))) == sorted(map(str, exposed(reference))), (mine, reference)
+    assert mine.count('node="n1"') == 2, mine
+    other = folder / "scraper"
+    other.mkdir()
+    scraper = debian.start(other, f"""
+scrape_configs:
+  - job_name: federate
+    honor_labels: true
+    metrics_path: /federate
+    params: {{"match[]": [fresh]}}
+    scrape_interval: 1s
+    static_configs: [{{targets: ["127.0.0.1:{agent.port}"]}}]
+""")
+    lib.eventually(lambda: json.loads(lib.http_get(scraper.url + "/api/v1/query?query=fresh{node='n1'}")[2])[
+        "data"]["result"], 20, "the federated samples")
+
+    # Limits: too many samples, too long; nobody else is hurt.
+    for query, status in ((f"query=sum_over_time(mem[50m:100ms])&time={at}&timeout=1ms", 503),
+                          (f"query=sum_over_time(mem[50m:10ms])&time={at}", 422)):
+        mine, other = (answer(url, "query", query) for url in (agent.url, theirs.url))
+        assert mine == other and mine[0] == status, (mine, other)
+    assert answer(agent.url, "query", "query=1")[0] == 200
+
+
+lib.main(test)
