@@ -351,8 +351,9 @@ BOOST_AUTO_TEST_CASE(every_mistake_is_told_in_one_go) {
   BOOST_TEST_CONTEXT(all) {
     BOOST_REQUIRE(errors.size() == 9U);
     BOOST_TEST(errors[0] == "pipewarden.yml:1:19: unknown kind 'htp' of probe 'a' (did you mean 'http'?)");
-    BOOST_TEST(errors[1].find("probe 'b' needs a `kind`: one of exec, hdfs, http, jmx, postgres, process, redis, tcp") !=
-               std::string::npos);
+    BOOST_TEST(
+        errors[1].find("probe 'b' needs a `kind`: one of exec, hdfs, http, jmx, postgres, process, redis, tcp") !=
+        std::string::npos);
     BOOST_TEST(errors[2].find("'intervall'") != std::string::npos);
     BOOST_TEST(errors[3].find("the timeout of probe 'd' (20s) is longer than its interval (15s)") != std::string::npos);
     BOOST_TEST(errors[4].find("'a-b' in `labels` of probe 'e' is no label name") != std::string::npos);
