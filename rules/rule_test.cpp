@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 
+#include "core/text/escape.h"
 #include "core/text/go_float.h"
 #include "core/text/go_string.h"
 #include "core/time/duration.h"
@@ -238,36 +239,18 @@ class TestRun {
   std::vector<std::string> failures_;
 };
 
+// XML has no control characters, and takes line ends in attributes for spaces.
 std::string XmlText(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      case '\n':
-        out += "&#xA;";
-        break;
-      case '\t':
-        out += "&#x9;";
-        break;
-      case '\r':
-        out += "&#xD;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 ? std::string("\xEF\xBF\xBD") : std::string(1, c);
+  for (const char c : core::EscapeHtml(text)) {
+    if (static_cast<unsigned char>(c) >= 0x20) {
+      out += c;
+    } else if (c == '\n') {
+      out += "&#xA;";
+    } else if (c == '\t') {
+      out += "&#x9;";
+    } else {
+      out += c == '\r' ? "&#xD;" : "\uFFFD";
     }
   }
   return out;

@@ -1,18 +1,22 @@
 // Parameters and answers of Prometheus' HTTP API (https://prometheus.io/docs/prometheus/latest/querying/api/).
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "agent/server/http.h"
+#include "agent/server/router.h"
 #include "core/model/matcher.h"
 #include "core/model/sample.h"
 #include "core/result.h"
 #include "rules/promql/engine.h"
 
 namespace pipewarden::agent {
+
+// The row of a GET without parameters of weight: read by anyone who may read, answered at once.
+Route PrometheusRoute(std::string_view path, std::function<HttpResponse(const HttpRequest&)> handle);
 
 // Unix seconds with a fraction, or RFC 3339. Errors read as Prometheus words them.
 core::Result<core::TimestampMs> ParseApiTime(std::string_view text);

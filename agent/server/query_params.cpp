@@ -27,6 +27,15 @@ std::optional<double> ParseNumber(std::string_view text) {
 
 }  // namespace
 
+Route PrometheusRoute(std::string_view path, std::function<HttpResponse(const HttpRequest&)> handle) {
+  return {.methods = "GET",
+          .path = path,
+          .role = Role::kRead,
+          .max_body_bytes = 64U << 10U,
+          .envelope = Envelope::kPrometheus,
+          .handle = std::move(handle)};
+}
+
 core::Result<core::TimestampMs> ParseApiTime(std::string_view text) {
   if (const auto seconds = ParseNumber(text)) {
     const double ms = std::round(*seconds * 1000);

@@ -202,21 +202,12 @@ HttpResponse ShowAlerts(const ServerContext& context) {
   return DataResponse({{"alerts", std::move(list)}});
 }
 
-Route Row(std::string_view path, std::function<HttpResponse(const HttpRequest&)> handle) {
-  return {.methods = "GET",
-          .path = path,
-          .role = Role::kRead,
-          .max_body_bytes = 64U << 10U,
-          .envelope = Envelope::kPrometheus,
-          .handle = std::move(handle)};
-}
-
 }  // namespace
 
 Routes RuleRoutes(std::shared_ptr<const ServerContext> context) {
   return {
-      Row("/api/v1/rules", [context](const HttpRequest& request) { return ShowRules(*context, request); }),
-      Row("/api/v1/alerts", [context](const HttpRequest&) { return ShowAlerts(*context); }),
+      PrometheusRoute("/api/v1/rules", [context](const HttpRequest& request) { return ShowRules(*context, request); }),
+      PrometheusRoute("/api/v1/alerts", [context](const HttpRequest&) { return ShowAlerts(*context); }),
   };
 }
 

@@ -154,15 +154,6 @@ HttpResponse ShowBuild() {
                        {"application", "pipewarden"}});
 }
 
-Route Row(std::string_view path, std::function<HttpResponse(const HttpRequest&)> handle) {
-  return {.methods = "GET",
-          .path = path,
-          .role = Role::kRead,
-          .max_body_bytes = 64U << 10U,
-          .envelope = Envelope::kPrometheus,
-          .handle = std::move(handle)};
-}
-
 }  // namespace
 
 Routes StatusRoutes(std::shared_ptr<const ServerContext> context) {
@@ -170,26 +161,30 @@ Routes StatusRoutes(std::shared_ptr<const ServerContext> context) {
     return [context, show](const HttpRequest& request) { return WithSettings(*context, request, show); };
   };
   return {
-      Row("/api/v1/metadata", [context](const HttpRequest& request) { return ShowMetadata(*context, request); }),
-      Row("/api/v1/targets",
-          [](const HttpRequest&) {
-            return DataResponse({{"activeTargets", json::array()},
-                                 {"droppedTargets", json::array()},
-                                 {"droppedTargetCounts", json::object()}});
-          }),
-      Row("/api/v1/targets/metadata", [](const HttpRequest&) { return DataResponse(json::array()); }),
-      Row("/api/v1/scrape_pools", [](const HttpRequest&) { return DataResponse({{"scrapePools", json::array()}}); }),
-      Row("/api/v1/alertmanagers",
-          [](const HttpRequest&) {
-            return DataResponse({{"activeAlertmanagers", json::array()}, {"droppedAlertmanagers", json::array()}});
-          }),
-      Row("/api/v1/status/buildinfo", [](const HttpRequest&) { return ShowBuild(); }),
-      Row("/api/v1/status/config", with_settings(ShowConfig)),
-      Row("/api/v1/status/flags", with_settings(ShowFlags)),
-      Row("/api/v1/status/runtimeinfo", with_settings(ShowRuntime)),
-      Row("/api/v1/status/tsdb", [context](const HttpRequest& request) { return ShowTsdb(*context, request); }),
-      Row("/api/v1/status/walreplay",
-          [](const HttpRequest&) { return DataResponse({{"min", 0}, {"max", 0}, {"current", 0}}); }),
+      PrometheusRoute("/api/v1/metadata",
+                      [context](const HttpRequest& request) { return ShowMetadata(*context, request); }),
+      PrometheusRoute("/api/v1/targets",
+                      [](const HttpRequest&) {
+                        return DataResponse({{"activeTargets", json::array()},
+                                             {"droppedTargets", json::array()},
+                                             {"droppedTargetCounts", json::object()}});
+                      }),
+      PrometheusRoute("/api/v1/targets/metadata", [](const HttpRequest&) { return DataResponse(json::array()); }),
+      PrometheusRoute("/api/v1/scrape_pools",
+                      [](const HttpRequest&) { return DataResponse({{"scrapePools", json::array()}}); }),
+      PrometheusRoute("/api/v1/alertmanagers",
+                      [](const HttpRequest&) {
+                        return DataResponse(
+                            {{"activeAlertmanagers", json::array()}, {"droppedAlertmanagers", json::array()}});
+                      }),
+      PrometheusRoute("/api/v1/status/buildinfo", [](const HttpRequest&) { return ShowBuild(); }),
+      PrometheusRoute("/api/v1/status/config", with_settings(ShowConfig)),
+      PrometheusRoute("/api/v1/status/flags", with_settings(ShowFlags)),
+      PrometheusRoute("/api/v1/status/runtimeinfo", with_settings(ShowRuntime)),
+      PrometheusRoute("/api/v1/status/tsdb",
+                      [context](const HttpRequest& request) { return ShowTsdb(*context, request); }),
+      PrometheusRoute("/api/v1/status/walreplay",
+                      [](const HttpRequest&) { return DataResponse({{"min", 0}, {"max", 0}, {"current", 0}}); }),
   };
 }
 

@@ -74,6 +74,16 @@ def processes_of(folder):
     return found
 
 
+def holders_of(folder):
+    """Process ids of the holders. A holder's own child has its command line too, until it becomes the step."""
+    found = [pid for pid, command in processes_of(folder).items() if "pipewarden-step run" in command]
+    parents = {}
+    for pid in found:
+        with contextlib.suppress(OSError):
+            parents[pid] = int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return [pid for pid, parent in parents.items() if parent not in parents]
+
+
 class Round:
     def __init__(self, rng, kill_holders):
         self.rng = rng
@@ -100,7 +110,7 @@ class Round:
             host = self.start("on.yml")
             time.sleep(self.rng.choice([0.02, 0.1, 0.3, 1.2]) * self.rng.random())
             if self.kill_holders:
-                holders = [pid for pid, command in processes_of(self.folder).items() if "pipewarden-step run" in command]
+                holders = holders_of(self.folder)
                 for pid in self.rng.sample(holders, min(len(holders), self.rng.randint(0, 2))):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)

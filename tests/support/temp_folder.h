@@ -48,10 +48,4 @@ class TempFolder {
   std::string path_;
 };
 
-using TempDir = TempFolder;
-
 }  // namespace pipewarden::test
-
-namespace pipewarden {
-namespace testing = test;
-}

@@ -105,7 +105,7 @@ struct Fixture {
   core::SystemClock clock;
   core::Loop loop{clock, core::Logger(core::LogLevel::kError, core::LogFormat::kLogfmt), 1};
   core::HttpClient http{loop};
-  testing::TempFolder folder;
+  test::TempFolder folder;
   alertmanager::Alertmanager manager{
       loop, http, core::Logger(core::LogLevel::kError, core::LogFormat::kLogfmt), nullptr, folder.path(), "http://am"};
   std::shared_ptr<ServerContext> context = std::make_shared<ServerContext>();
