@@ -183,7 +183,9 @@ has sampled. A list of globs.
 rule_files: [rules/*.yml]
 ```
 
-`pipewarden check` checks a rule file too.
+`pipewarden check` checks a rule file too. It warns where a selector matches no series that this configuration could ever
+have (a metric that nothing makes, a value that a label never takes), with the nearest name there is; a start and a reload
+write the same to the log. With `--web.enable-remote-write-receiver` any series may come, and nothing is said.
 )";
 
 constexpr std::string_view kRulePacks = R"(Rules that come with the agent, by name:

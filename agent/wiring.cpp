@@ -16,6 +16,7 @@
 #include "agent/pipelines/pipelines.h"
 #include "agent/process_source.h"
 #include "agent/rules_thread.h"
+#include "agent/selector_check.h"
 #include "agent/server/ask.h"
 #include "agent/server/faces.h"
 #include "agent/server/server.h"
@@ -59,6 +60,7 @@ struct Agent::Parts {
   core::Result<void> PutAlerts(std::vector<core::Alert> alerts);
   void MakeMetrics();
   void TellReload(bool successful);
+  void TellWarnings() const;  // once for each configuration that is taken
   SettingsView Settings() const;
 
   AgentOptions options;
@@ -306,6 +308,13 @@ void Agent::Parts::MakeMetrics() {
                       .Add({});
 }
 
+void Agent::Parts::TellWarnings() const {
+  std::vector<std::string> warnings = config->warnings;
+  if (!options.remote_write_receiver)  // with it any series may come
+    std::ranges::move(UnmatchedSelectors(*config, config->rule_files), std::back_inserter(warnings));
+  for (const std::string& warning : warnings) logger.Warn("configuration", {{"warning", warning}});
+}
+
 void Agent::Parts::TellReload(bool successful) {
   reload_successful->Set(successful ? 1 : 0);
   if (successful) reload_time->Set(core::ToSeconds(clock.Now().time_since_epoch()));
@@ -338,7 +347,7 @@ core::Task<core::Result<void>> Agent::Parts::Start() {
     co_return result;
   }
   config = std::move(*loaded);
-  for (const std::string& warning : config->warnings) logger.Warn("configuration", {{"warning", warning}});
+  TellWarnings();
   MakeMetrics();
   result = Lock(*config);
   if (!result) co_return result;
@@ -406,7 +415,7 @@ core::Task<core::Result<void>> Agent::Parts::ReadAndApply() {
   if (!result) co_return result;
   (*take_web_config)();
   config = std::move(*loaded);
-  for (const std::string& warning : config->warnings) logger.Warn("configuration", {{"warning", warning}});
+  TellWarnings();
   logger.Info("configuration reloaded");
   co_return result;
 }

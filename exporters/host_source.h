@@ -51,9 +51,15 @@ class HostCollector {
   virtual void Collect(HostSamples& samples) = 0;  // one thread at a time; must not block
 };
 
+struct HostMetric {
+  std::string_view name;
+  std::string_view labels = {};  // names, a space between
+};
+
 struct HostCollectorKind {
   std::string_view name;
   std::string_view summary;
+  std::span<const HostMetric> metrics;  // all that it may make
   std::unique_ptr<HostCollector> (*make)(const HostConfig& config);
 };
 std::span<const HostCollectorKind* const> HostCollectorKinds();

@@ -202,6 +202,12 @@ class FileReader {
       return false;
     }
     rule.tree = std::move(*tree);
+    promql::Walk(*rule.tree, [&](const promql::Expr& part) {
+      if (part.kind != promql::Expr::Kind::kVectorSelector) return;
+      const promql::PositionRange& at = part.pos;
+      rule.selectors.push_back(
+          PlaceOf(*node, std::max(at.line, 1), at.line > 0 ? at.column : at.start + 1).value_or(node->where()));
+    });
     return true;
   }
 
@@ -215,17 +221,8 @@ class FileReader {
     return rest.substr(0, rest.find('\n'));
   }
 
-  // The place in the file that "LINE:COLUMN: …" of a PromQL error within the node's text means; takes it off the
-  // message. Where YAML folded the text, the place of the text as a whole.
-  core::Location PlaceWithin(const core::YamlNode& node, std::string& message) const {
-    int line = 0;
-    int column = 0;
-    const char* end = message.data() + message.size();
-    const auto first = std::from_chars(message.data(), end, line);
-    if (first.ec != std::errc{} || first.ptr == end || *first.ptr != ':') return node.where();
-    const auto second = std::from_chars(first.ptr + 1, end, column);
-    if (second.ec != std::errc{} || !std::string_view(second.ptr, end).starts_with(": ")) return node.where();
-
+  // The place in the file of a line and column (from 1) of the node's text; nothing where YAML folded the text.
+  std::optional<core::Location> PlaceOf(const core::YamlNode& node, int line, int column) const {
     core::Location where = node.where();
     const std::string_view begin = Line(where.line);
     const auto at = static_cast<std::size_t>(where.column - 1);
@@ -244,10 +241,25 @@ class FileReader {
     } else if (line == 1 && style != '>') {
       where.column += column - 1 + (style == '"' || style == '\'' ? 1 : 0);
     } else {
-      return where;
+      return std::nullopt;
     }
-    message.erase(0, static_cast<std::size_t>(second.ptr - message.data()) + 2);
     return where;
+  }
+
+  // The place in the file that "LINE:COLUMN: …" of a PromQL error within the node's text means; takes it off the
+  // message. Where YAML folded the text, the place of the text as a whole.
+  core::Location PlaceWithin(const core::YamlNode& node, std::string& message) const {
+    int line = 0;
+    int column = 0;
+    const char* end = message.data() + message.size();
+    const auto first = std::from_chars(message.data(), end, line);
+    if (first.ec != std::errc{} || first.ptr == end || *first.ptr != ':') return node.where();
+    const auto second = std::from_chars(first.ptr + 1, end, column);
+    if (second.ec != std::errc{} || !std::string_view(second.ptr, end).starts_with(": ")) return node.where();
+    const auto where = PlaceOf(node, line, column);
+    if (!where) return node.where();
+    message.erase(0, static_cast<std::size_t>(second.ptr - message.data()) + 2);
+    return *where;
   }
 
   const std::string_view text_;

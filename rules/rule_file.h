@@ -33,6 +33,7 @@ struct RuleConfig {
   std::string name;  // the alert's, or the recorded metric's
   std::string expr;  // as written
   std::shared_ptr<const promql::Expr> tree;
+  std::vector<core::Location> selectors;  // where each vector selector of the tree stands, in the order of Walk
   core::Duration for_{};
   core::Duration keep_firing_for{};
   std::vector<RuleText> labels;  // the group's labels among them, sorted by name

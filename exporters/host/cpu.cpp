@@ -79,9 +79,19 @@ class Cpu final : public HostCollector {
 
 std::unique_ptr<HostCollector> Make(const HostConfig& config) { return std::make_unique<Cpu>(config.proc_path); }
 
+constexpr HostMetric kMetrics[] = {
+    {"node_cpu_seconds_total", "cpu mode"},
+    {"node_cpu_guest_seconds_total", "cpu mode"},
+    {"node_boot_time_seconds"},
+    {"node_context_switches_total"},
+    {"node_forks_total"},
+    {"node_procs_running"},
+    {"node_procs_blocked"},
+};
+
 }  // namespace
 
 const HostCollectorKind kCpuCollector{
-    .name = "cpu", .summary = "CPU time by CPU and mode, processes, boot time.", .make = &Make};
+    .name = "cpu", .summary = "CPU time by CPU and mode, processes, boot time.", .metrics = kMetrics, .make = &Make};
 
 }  // namespace pipewarden::exporters

@@ -246,9 +246,21 @@ std::unique_ptr<HostCollector> Make(const HostConfig& config) {
       Settings{config.proc_path, root, Compile(config.exclude_mounts), Compile(config.exclude_types)});
 }
 
+constexpr HostMetric kMetrics[] = {
+    {"node_filesystem_device_error", "device fstype mountpoint"},
+    {"node_filesystem_size_bytes", "device fstype mountpoint"},
+    {"node_filesystem_free_bytes", "device fstype mountpoint"},
+    {"node_filesystem_avail_bytes", "device fstype mountpoint"},
+    {"node_filesystem_files", "device fstype mountpoint"},
+    {"node_filesystem_files_free", "device fstype mountpoint"},
+    {"node_filesystem_readonly", "device fstype mountpoint"},
+};
+
 }  // namespace
 
-const HostCollectorKind kFilesystemCollector{
-    .name = "filesystem", .summary = "Space and inodes of every mounted file system.", .make = &Make};
+const HostCollectorKind kFilesystemCollector{.name = "filesystem",
+                                             .summary = "Space and inodes of every mounted file system.",
+                                             .metrics = kMetrics,
+                                             .make = &Make};
 
 }  // namespace pipewarden::exporters

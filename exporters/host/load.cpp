@@ -30,8 +30,10 @@ class Load final : public HostCollector {
 
 std::unique_ptr<HostCollector> Make(const HostConfig& config) { return std::make_unique<Load>(config.proc_path); }
 
+constexpr HostMetric kMetrics[] = {{"node_load1"}, {"node_load5"}, {"node_load15"}};
+
 }  // namespace
 
-const HostCollectorKind kLoadCollector{.name = "load", .summary = "Load averages.", .make = &Make};
+const HostCollectorKind kLoadCollector{.name = "load", .summary = "Load averages.", .metrics = kMetrics, .make = &Make};
 
 }  // namespace pipewarden::exporters
