@@ -92,7 +92,7 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-_running = []
+running = []
 
 
 class Process:
@@ -105,7 +105,7 @@ class Process:
         self.out = open(self.log, "ab")
         self.process = subprocess.Popen([str(a) for a in argv], stdout=self.out, stderr=subprocess.STDOUT, stdin=stdin,
                                         cwd=self.directory, env=env, start_new_session=True, user=user)
-        _running.append(self)
+        running.append(self)
 
     @property
     def pid(self):
@@ -147,14 +147,22 @@ class Process:
             os.killpg(self.pid, signal.SIGKILL)
         self.process.wait(10)
         self.out.close()
-        if self in _running:
-            _running.remove(self)
+        if self in running:
+            running.remove(self)
         return self.process.returncode
+
+
+def http_server(argv, folder, name, port, ready, kind=Process, env=None):
+    """Starts a server on 127.0.0.1:port, a Process of that kind; it is ready when its path `ready` answers 200."""
+    peer = kind(argv, folder, name, env=env)
+    peer.port, peer.url = port, f"http://127.0.0.1:{port}"
+    peer.wait_ready(lambda: http_get(peer.url + ready)[0] == 200)
+    return peer
 
 
 @atexit.register
 def _stop_all():
-    for process in list(_running):
+    for process in list(running):
         with contextlib.suppress(Exception):
             process.stop(2)
 

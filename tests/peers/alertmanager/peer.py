@@ -10,14 +10,10 @@ def amtool():
     return lib.debian("prometheus-alertmanager", "usr/bin/amtool")
 
 
-def start(folder, config="route: {receiver: none}\nreceivers: [{name: none}]\n", arguments=()):
-    """`config` is alertmanager.yml as text."""
-    binary = get()
+def start(folder, config="route: {receiver: none}\nreceivers: [{name: none}]\n", arguments=(), binary=None, name="alertmanager"):
+    """`config` is alertmanager.yml as text; `binary` another than Debian's."""
     port = lib.free_port()
-    (folder / "alertmanager.yml").write_text(config)
-    peer = lib.Process([binary, f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/alertmanager",
-                        f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=", *arguments],
-                       folder, "alertmanager")
-    peer.url = f"http://127.0.0.1:{port}"
-    peer.wait_ready(lambda: lib.http_get(peer.url + "/-/ready")[0] == 200)
-    return peer
+    (folder / f"{name}.yml").write_text(config)
+    return lib.http_server([binary or get(), f"--config.file={folder}/{name}.yml", f"--storage.path={folder}/{name}",
+                            f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=", *arguments],
+                           folder, name, port, "/-/ready")

@@ -10,14 +10,10 @@ def promtool():
     return lib.debian("prometheus", "usr/bin/promtool")
 
 
-def start(folder, config="scrape_configs: []\n", arguments=()):
-    """`config` is prometheus.yml as text."""
-    binary = get()
+def start(folder, config="scrape_configs: []\n", arguments=(), binary=None, name="prometheus"):
+    """`config` is prometheus.yml as text; `binary` another than Debian's."""
     port = lib.free_port()
-    (folder / "prometheus.yml").write_text(config)
-    peer = lib.Process([binary, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/prometheus",
-                        f"--web.listen-address=127.0.0.1:{port}", "--web.enable-lifecycle", *arguments],
-                       folder, "prometheus")
-    peer.url = f"http://127.0.0.1:{port}"
-    peer.wait_ready(lambda: lib.http_get(peer.url + "/-/ready")[0] == 200)
-    return peer
+    (folder / f"{name}.yml").write_text(config)
+    return lib.http_server([binary or get(), f"--config.file={folder}/{name}.yml", f"--storage.tsdb.path={folder}/{name}",
+                            f"--web.listen-address=127.0.0.1:{port}", "--web.enable-lifecycle",
+                            "--web.enable-remote-write-receiver", *arguments], folder, name, port, "/-/ready")

@@ -53,9 +53,5 @@ class Toxiproxy(lib.Process):
 
 
 def start(folder):
-    binary = get()
     port = lib.free_port()
-    peer = Toxiproxy([binary, "-address", f"127.0.0.1:{port}"], folder, "toxiproxy")
-    peer.url = f"http://127.0.0.1:{port}"
-    peer.wait_ready(lambda: lib.http_get(peer.url + "/version")[0] == 200)
-    return peer
+    return lib.http_server([get(), "-address", f"127.0.0.1:{port}"], folder, "toxiproxy", port, "/version", Toxiproxy)

@@ -14,12 +14,9 @@ def get():
 
 def start(folder):
     """The folders in folder/s3 are its buckets."""
-    binary = get()
     port = lib.free_port()
     (folder / "s3").mkdir()
-    peer = lib.Process([binary, "--port", f"127.0.0.1:{port}", "--access", ACCESS, "--secret", SECRET, "--region", REGION,
-                        "--health", "/health", "posix", folder / "s3"], folder, "versitygw")
-    peer.url = f"http://127.0.0.1:{port}"
+    peer = lib.http_server([get(), "--port", f"127.0.0.1:{port}", "--access", ACCESS, "--secret", SECRET, "--region",
+                            REGION, "--health", "/health", "posix", folder / "s3"], folder, "versitygw", port, "/health")
     peer.hint = f"access key {ACCESS}, secret {SECRET}, region {REGION}; buckets are folders in {folder}/s3"
-    peer.wait_ready(lambda: lib.http_get(peer.url + "/health")[0] == 200)
     return peer
