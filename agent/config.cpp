@@ -7,6 +7,8 @@
 #include <map>
 #include <set>
 
+#include "agent/alert_options.h"
+
 namespace pipewarden::agent {
 namespace {
 
@@ -31,6 +33,9 @@ constexpr Option kRootOptions[] = {
     {.name = "rule_files",
      .type = OptionType::kStringList,
      .help = "Prometheus rule files (globs, relative to this file)."},
+    {.name = "alert_options",
+     .type = OptionType::kStringList,
+     .help = "Files (globs, relative to this file) that give alerts more than Prometheus' rule files can say."},
     {.name = "rule_packs", .type = OptionType::kStringList, .help = "Rules that come with the agent, by name."},
     {.name = "alerting", .type = OptionType::kNode, .help = "Who is told."},
 };
@@ -134,6 +139,7 @@ class Loader {
     config_->host = exporters::ReadHost(Only("host"), errors_);
     ReadRules();
     ReadAlerting();
+    ReadAlertOptionFiles();
     CheckReferences();
     return config_;
   }
@@ -296,6 +302,21 @@ class Loader {
     }
     routing.inbox = options.Bool("inbox");
     for (const std::string& warning : routing.warnings) config_->warnings.push_back(warning);
+  }
+
+  void ReadAlertOptionFiles() {
+    std::set<std::string> read;
+    for (const auto& file : files_)
+      for (const std::string& pattern : file->options.List("alert_options")) {
+        const core::Location& where = file->options.Where("alert_options");
+        const auto paths = Expand(where.Resolve(pattern));
+        if (paths.empty()) Warn(where, "no file of alert options matches '" + pattern + "'");
+        for (const std::string& path : paths) {
+          if (!read.insert(path).second) continue;
+          config_->files.push_back(path);
+          ReadAlertOptions(path, config_->rule_files, config_->alerting.routing.time_intervals, errors_, promql_);
+        }
+      }
   }
 
   // What one section says of another must be there.

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "agent/alert_options.h"
 #include "agent/config.h"
 #include "agent/pipelines/pipeline.h"
 #include "alertmanager/receiver.h"
@@ -59,7 +60,8 @@ constexpr std::string_view kIncludeText = R"(
 include: [conf.d/*.yml]
 ```
 
-Lists and maps of names (`probes`, `logs`, `freshness`, `components`, `pipelines`, `rule_files`, `rule_packs`) add up over all
+Lists and maps of names (`probes`, `logs`, `freshness`, `components`, `pipelines`, `rule_files`, `alert_options`,
+`rule_packs`) add up over all
 files, and a name stands once among them. `global`, `storage`, `host` and `alerting` stand in one file. Files may include each
 other, ten deep; each is read once.
 )";
@@ -188,6 +190,35 @@ have (a metric that nothing makes, a value that a label never takes), with the n
 write the same to the log. With `--web.enable-remote-write-receiver` any series may come, and nothing is said.
 )";
 
+constexpr std::string_view kAlertOptions =
+    R"(What alerting rules may have beyond what Prometheus' rule files can say: an end of their own
+(hysteresis), what missing data means, and when they are judged at all. promtool refuses unknown keys in a rule file, so this
+is a file of its own, keyed by rule file (as `rule_files` finds it, or `pack:NAME`), group and alert. An alert that is not
+named there is exactly Prometheus'.
+
+```yaml
+rule_files: [rules/load.yml]
+alert_options: [alert-options.yml]
+```
+
+```yaml
+# alert-options.yml
+time_intervals:                       # as in alertmanager.yml, whose own are known here too
+  - name: working-hours
+    time_intervals: [{weekdays: ["monday:friday"], times: [{start_time: "08:00", end_time: "18:00"}], location: Europe/Berlin}]
+rules:
+  rules/load.yml:
+    load:
+      LoadHigh: {resolve_expr: "node_load1 < 2", no_data: keep}
+      DiskLow:                        # two rules of that name
+        - {labels: {severity: warning}, active: working-hours}
+        - {labels: {severity: critical}, no_data: alert}
+```
+
+`pipewarden rules backtest` goes by them too. An alert takes:
+
+)";
+
 constexpr std::string_view kRulePacks = R"(Rules that come with the agent, by name:
 
 ```yaml
@@ -255,13 +286,13 @@ std::string Alerting() {
 }  // namespace
 
 std::string ConfigurationPage() {
-  std::string page = std::string(kHead) + "## Sections\n\n" + Table("the top level") + std::string(kIncludeText) +
-                     Section("global", kGlobal) + "\n" + Table("global") + Section("storage", kStorage) + "\n" +
-                     Table("storage") + Section("components", kComponents) + Table("components") +
-                     Section("probes", kProbes) + exporters::ProbeReference() + Logs() +
-                     Section("freshness", kFreshness) + exporters::FreshnessReference() + Section("host", kHost) +
-                     exporters::HostReference() + Pipelines() + Section("rule_files", kRuleFiles) + RulePacks() +
-                     Alerting();
+  std::string page =
+      std::string(kHead) + "## Sections\n\n" + Table("the top level") + std::string(kIncludeText) +
+      Section("global", kGlobal) + "\n" + Table("global") + Section("storage", kStorage) + "\n" + Table("storage") +
+      Section("components", kComponents) + Table("components") + Section("probes", kProbes) +
+      exporters::ProbeReference() + Logs() + Section("freshness", kFreshness) + exporters::FreshnessReference() +
+      Section("host", kHost) + exporters::HostReference() + Pipelines() + Section("rule_files", kRuleFiles) +
+      Section("alert_options", kAlertOptions) + OptionReference(AlertOptionTable()) + RulePacks() + Alerting();
   // Parts end with empty lines of their own.
   for (std::size_t at = 0; (at = page.find("\n\n\n", at)) != std::string::npos;) page.erase(at, 1);
   return page;

@@ -106,6 +106,14 @@ std::vector<std::string> UnmatchedSelectors(const Config& config, std::span<cons
           if (why.empty() || !told.insert(why).second) return;
           warnings.push_back(where.ToString() + ": '" + rule.name + "' reads what is never there: " + why);
         });
+        if (rule.options == nullptr || rule.options->resolve_expr == nullptr) continue;
+        rules::promql::Walk(*rule.options->resolve_expr, [&](const rules::promql::Expr& part) {
+          if (part.kind != rules::promql::Expr::Kind::kVectorSelector) return;
+          const std::string why = WhyNothingMatches(static_cast<const rules::promql::VectorSelector&>(part), known);
+          if (!why.empty() && told.insert(why).second)
+            warnings.push_back(rule.options->where.ToString() + ": resolve_expr of '" + rule.name +
+                               "' reads what is never there: " + why);
+        });
       }
   }
   return warnings;

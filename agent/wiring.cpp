@@ -265,6 +265,7 @@ SettingsView Agent::Parts::Settings() const {
                     .storage_retention = core::FormatDuration(config->storage.retention_time) + " or " +
                                          std::to_string(config->storage.retention_bytes) + "B"};
   for (const rules::RuleFile& file : config->rule_files) view.rule_files.push_back(file.path);
+  view.rules = {config, &config->rule_files};
   std::string addresses;
   for (const std::string& address : options.listen_addresses) addresses += (addresses.empty() ? "" : ",") + address;
   view.flags = {{"config.file", options.config_file},

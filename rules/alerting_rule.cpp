@@ -79,12 +79,18 @@ core::Labels AlertingRule::AnnotationsOf(const core::Labels& labels, double valu
   return out;
 }
 
-core::Result<AlertingRule::Alerts> AlertingRule::Wanted(const RuleContext& context) const {
-  auto result = context.query(*config().tree, context.time - context.offset);
+core::Result<std::vector<OutputSample>> AlertingRule::Query(const promql::Expr& expr,
+                                                            const RuleContext& context) const {
+  auto result = context.query(expr, context.time - context.offset);
   if (!result) return core::Fail(result.error());
-  auto samples = VectorOf(*result);
-  if (!samples) return core::Fail(samples.error());
+  return VectorOf(*result);
+}
+
+core::Result<AlertingRule::Alerts> AlertingRule::Wanted(const RuleContext& context) const {
   Alerts wanted;
+  if (config().options != nullptr && !config().options->IsActive(context.time)) return wanted;
+  auto samples = Query(*config().tree, context);
+  if (!samples) return core::Fail(samples.error());
   for (const OutputSample& sample : *samples) {
     const auto [place, is_new] = wanted.try_emplace(AlertLabels(sample.labels, sample.value, context));
     if (!is_new)
@@ -95,6 +101,60 @@ core::Result<AlertingRule::Alerts> AlertingRule::Wanted(const RuleContext& conte
     place->second.active_at = context.time;
   }
   return wanted;
+}
+
+bool AlertingRule::Yields(const std::vector<OutputSample>& samples, const core::Labels& alert) const {
+  const auto compared = [this](core::Labels labels) {
+    labels.Remove(core::kMetricName);
+    labels.Remove(core::kAlertName);
+    for (const RuleText& label : config().labels) labels.Remove(label.name);
+    return labels;
+  };
+  const core::Labels wanted = compared(alert);
+  return std::ranges::any_of(samples, [&](const OutputSample& sample) { return compared(sample.labels) == wanted; });
+}
+
+core::Result<std::set<core::Labels>> AlertingRule::Held(Alerts& wanted, const RuleContext& context) const {
+  std::set<core::Labels> held;
+  const AlertOptions* options = config().options.get();
+  if (options == nullptr || !options->IsActive(context.time)) return held;
+  std::vector<const core::Labels*> cleared;  // firing, and not yielded any more
+  for (const auto& [labels, alert] : alerts_)
+    if (alert.state == AlertState::kFiring && !wanted.contains(labels)) cleared.push_back(&labels);
+  const bool tells_of_no_data = options->no_data == NoData::kAlert;
+  if (cleared.empty() && !tells_of_no_data) return held;
+
+  std::vector<OutputSample> data;
+  core::Labels no_data_alert;
+  if (options->no_data) {
+    auto samples = Query(*options->data_expr, context);
+    if (!samples) return core::Fail(samples.error());
+    data = std::move(*samples);
+    if (tells_of_no_data) no_data_alert = AlertLabels(FixedLabels(*config().tree), core::NormalNaN(), context);
+  }
+  std::vector<OutputSample> resolved;
+  if (options->resolve_expr != nullptr && !cleared.empty()) {
+    auto samples = Query(*options->resolve_expr, context);
+    if (!samples) return core::Fail(samples.error());
+    resolved = std::move(*samples);
+  }
+  bool only_no_data = true;
+  for (const core::Labels* labels : cleared) {
+    const bool is_no_data = tells_of_no_data && *labels == no_data_alert;
+    const bool has_data = !options->no_data || (is_no_data ? !data.empty() : Yields(data, *labels));
+    const bool hold = has_data ? options->resolve_expr != nullptr && !is_no_data && !Yields(resolved, *labels)
+                               : *options->no_data != NoData::kResolve;
+    if (hold) held.insert(*labels);
+    only_no_data = only_no_data && is_no_data;
+  }
+  if (tells_of_no_data && data.empty() && only_no_data) {
+    ActiveAlert& alert = wanted[no_data_alert];
+    alert.value = core::NormalNaN();
+    alert.active_at = context.time;
+    alert.annotations = AnnotationsOf(FixedLabels(*config().tree), alert.value, context);
+    alert.annotations.Set("no_data", "there is no data to judge");
+  }
+  return held;
 }
 
 bool AlertingRule::Advance(ActiveAlert& alert, bool holds, core::TimestampMs time) const {
@@ -124,6 +184,8 @@ bool AlertingRule::Advance(ActiveAlert& alert, bool holds, core::TimestampMs tim
 core::Result<std::vector<OutputSample>> AlertingRule::Evaluate(const RuleContext& context) {
   auto wanted = Wanted(context);
   if (!wanted) return core::Fail(wanted.error());
+  const auto held = Held(*wanted, context);
+  if (!held) return core::Fail(held.error());
   for (auto& [labels, fresh] : *wanted) {
     const auto [known, is_new] = alerts_.try_emplace(labels);
     if (is_new || !IsActive(known->second)) {
@@ -136,7 +198,7 @@ core::Result<std::vector<OutputSample>> AlertingRule::Evaluate(const RuleContext
   std::vector<OutputSample> samples;
   std::size_t active = 0;
   for (auto at = alerts_.begin(); at != alerts_.end();) {
-    if (!Advance(at->second, wanted->contains(at->first), context.time)) {
+    if (!Advance(at->second, wanted->contains(at->first) || held->contains(at->first), context.time)) {
       at = alerts_.erase(at);
       continue;
     }
@@ -196,9 +258,11 @@ void AlertingRule::Restore(std::span<const RememberedAlert> remembered, const Ru
   for (const RememberedAlert& before : remembered) {
     const auto found = alerts_.find(before.labels);
     if (found == alerts_.end()) {
-      // It was firing, and its condition does not hold (any more): it goes on for what is left of keep_firing_for.
+      // It was firing, and its condition does not hold (any more): it goes on for what is left of keep_firing_for, or
+      // until the next evaluation finds by the rule's options that it is over.
       const core::TimestampMs keep = Ms(config().keep_firing_for);
-      if (!before.firing || keep == 0 || context.time - before.seen_at >= keep) continue;
+      const bool may_be_held = config().options != nullptr && config().options->HoldsAlerts();
+      if (!before.firing || (!may_be_held && (keep == 0 || context.time - before.seen_at >= keep))) continue;
       ActiveAlert& alert = alerts_[before.labels];
       core::Labels shown = before.labels;
       shown.Remove(core::kAlertName);
@@ -207,7 +271,7 @@ void AlertingRule::Restore(std::span<const RememberedAlert> remembered, const Ru
       alert.annotations = AnnotationsOf(shown, alert.value, context);
       alert.active_at = before.active_at;
       alert.fired_at = before.active_at + hold;
-      alert.keep_firing_since = before.seen_at;
+      alert.keep_firing_since = may_be_held ? 0 : before.seen_at;
       continue;
     }
     ActiveAlert& alert = found->second;

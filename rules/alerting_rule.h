@@ -3,12 +3,14 @@
 //   (expression yields the labels) -> pending -> firing -> resolved -> forgotten after 15 minutes
 //
 // An alert is pending until its expression has held for `for`; a firing one goes on for keep_firing_for after the
-// expression cleared; a resolved one stays known, so that its end is sent again if the first message got lost. Each
+// expression cleared; a resolved one stays known, so that its end is sent again if the first message got lost. What
+// alert_options.h adds holds an alert beyond its expression, as if that still yielded it. Each
 // evaluation writes ALERTS and ALERTS_FOR_STATE, from which alerts are restored after a restart. Times are those of
 // evaluations, never read from a clock. Rules thread only.
 #pragma once
 
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -73,6 +75,12 @@ class AlertingRule final : public Rule {
   core::Labels AnnotationsOf(const core::Labels& labels, double value, const RuleContext& context) const;
   core::Labels AlertLabels(const core::Labels& labels, double value, const RuleContext& context) const;
   core::Result<Alerts> Wanted(const RuleContext& context) const;
+  // By the rule's options: firing alerts that go on although they are not among `wanted`. Adds the alert about missing
+  // data to `wanted`.
+  core::Result<std::set<core::Labels>> Held(Alerts& wanted, const RuleContext& context) const;
+  core::Result<std::vector<OutputSample>> Query(const promql::Expr& expr, const RuleContext& context) const;
+  // Whether a sample has the labels of the alert, but for those that the rule itself sets.
+  bool Yields(const std::vector<OutputSample>& samples, const core::Labels& alert) const;
   // False where the alert is to be forgotten.
   bool Advance(ActiveAlert& alert, bool holds, core::TimestampMs time) const;
   bool IsActive(const ActiveAlert& alert) const { return alert.state != AlertState::kInactive; }

@@ -15,6 +15,7 @@
 #include "core/config/yaml.h"
 #include "core/result.h"
 #include "core/time/clock.h"
+#include "rules/alert_options.h"
 #include "rules/promql/ast.h"
 #include "rules/promql/parser.h"
 #include "rules/template_functions.h"
@@ -39,6 +40,7 @@ struct RuleConfig {
   std::vector<RuleText> labels;  // the group's labels among them, sorted by name
   std::vector<RuleText> annotations;
   core::Location where;
+  std::shared_ptr<const AlertOptions> options;  // null: an alert is exactly Prometheus'
 
   // What tells a rule from others of its group over a reload: kind, name and labels as written.
   std::string Identity() const;

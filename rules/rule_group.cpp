@@ -81,7 +81,11 @@ RuleGroup::RuleGroup(const RuleGroupConfig& config, std::string file, core::Dura
     if (rule.alerting) {
       auto alerting = std::make_unique<AlertingRule>(rule);
       entry.alerting = alerting.get();
-      if (rule.for_ == core::Duration::zero() && offset_ms_ == 0) entry.reads = SelectorsOf(*rule.tree);
+      if (rule.for_ == core::Duration::zero() && offset_ms_ == 0) {
+        entry.reads = SelectorsOf(*rule.tree);
+        if (rule.options != nullptr && rule.options->resolve_expr != nullptr)
+          std::ranges::move(SelectorsOf(*rule.options->resolve_expr), std::back_inserter(entry.reads));
+      }
       entry.rule = std::move(alerting);
     } else {
       entry.rule = std::make_unique<RecordingRule>(rule);
@@ -196,7 +200,8 @@ void RuleGroup::Restore(const RuleContext& context, const GroupEnvironment& envi
     if (entry.alerting == nullptr || entry.alerting->restored()) continue;
     const RuleConfig& config = entry.rule->config();
     std::vector<RememberedAlert> remembered;
-    if (config.for_ > core::Duration::zero() || config.keep_firing_for > core::Duration::zero()) {
+    if (config.for_ > core::Duration::zero() || config.keep_firing_for > core::Duration::zero() ||
+        (config.options != nullptr && config.options->HoldsAlerts())) {
       const core::TimestampMs from = context.time - kRestoreWithinMs;
       const auto active = LastSamplesOf(*entry.alerting, "ALERTS_FOR_STATE", from, context.time, environment.storage);
       const auto firing = LastSamplesOf(*entry.alerting, "ALERTS", from, context.time, environment.storage);

@@ -1,6 +1,7 @@
 // pipewarden rules test FILE…: tests of rules as `promtool test rules` runs them, with its verdicts and words.
 // pipewarden rules backtest FILE: when the alerts of a file would have fired, over what the running agent has stored.
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 
@@ -26,6 +27,7 @@ struct Arguments {
   std::vector<std::string> features;
   std::string junit;
   std::string since = "7d";
+  std::string as;  // the configured file that is replayed in another version
   bool as_json = false;
   ClientOptions client;
 };
@@ -97,14 +99,16 @@ int Backtest(const Arguments& arguments) {
     std::cerr << "--since: " << since.error().message << "\n";
     return kExitUsage;
   }
-  auto text = core::ReadFile(arguments.files.front());
+  const std::string& file = arguments.files.front();
+  const std::string name = std::filesystem::absolute(arguments.as.empty() ? file : arguments.as).lexically_normal();
+  auto text = core::ReadFile(file);
   if (!text) return PrintError(text.error());
   ClientOptions client = arguments.client;
   client.timeout = std::chrono::minutes(10);
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*since).count();
-  const auto data = Client(client).Post(
-      "/api/pipewarden/v1/rules/backtest",
-      {{"name", arguments.files.front()}, {"file", *text}, {"since_seconds", static_cast<std::uint64_t>(seconds)}});
+  const auto data =
+      Client(client).Post("/api/pipewarden/v1/rules/backtest",
+                          {{"name", name}, {"file", *text}, {"since_seconds", static_cast<std::uint64_t>(seconds)}});
   if (!data) return PrintError(data.error());
   if (arguments.as_json)
     std::cout << data->dump(2) << "\n";
@@ -127,6 +131,8 @@ std::function<int()> Setup(CLI::App& app) {
   backtest->set_help_flag("-h,--help", "Print this help and exit");
   backtest->add_option("FILE", arguments->files, "The rule file")->required()->expected(1);
   backtest->add_option("--since", arguments->since, "How far back (default: 7d)");
+  backtest->add_option("--as", arguments->as,
+                       "The configured rule file that it is another version of: its alert_options hold");
   backtest->add_flag("--json", arguments->as_json, "Print the agent's answer as JSON");
   AddClientOptions(*backtest, arguments->client);
   backtest->callback([chosen] { *chosen = Backtest; });

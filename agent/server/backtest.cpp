@@ -1,10 +1,11 @@
 // POST /api/pipewarden/v1/rules/backtest {"name": …, "file": TEXT, "since_seconds": N}: a rule file replayed over what
-// the storage holds. One at a time; it works on the server's thread, over read views, so that nothing else waits for
-// it.
+// the storage holds, with the alert_options that the configuration has for a file of that name. One at a time; it works
+// on the server's thread, over read views, so that nothing else waits for it.
 #include <algorithm>
 #include <atomic>
 #include <nlohmann/json.hpp>
 
+#include "agent/alert_options.h"
 #include "agent/server/faces.h"
 #include "agent/server/own_api.h"
 #include "core/time/duration.h"
@@ -40,12 +41,13 @@ HttpResponse Backtest(const ServerContext& context, const HttpRequest& request) 
   rules::BacktestOptions options;
   options.parse.experimental_functions = context.experimental_functions;
   core::ConfigErrors errors;
-  const rules::RuleFile file = rules::ParseRuleFile(text("file"), text("name"), errors, options.parse);
+  rules::RuleFile file = rules::ParseRuleFile(text("file"), text("name"), errors, options.parse);
   if (!errors.empty()) return ErrorResponse(Envelope::kPrometheus, errors.ToError());
   if (context.settings) {
     const auto settings = context.settings(request.deadline);
     if (!settings) return ErrorResponse(Envelope::kPrometheus, settings.error());
     options.external_labels = settings->external_labels;
+    if (settings->rules != nullptr) CopyAlertOptions(*settings->rules, file, options.parse);
     if (const auto interval = core::ParseDuration(settings->evaluation_interval)) options.default_interval = *interval;
   }
   options.to = core::ToMs(context.clock->Now());

@@ -29,6 +29,7 @@ struct RemoteWriteSeries;
 }  // namespace pipewarden::core
 namespace pipewarden::rules {
 struct RemoteWriteOutcome;
+struct RuleFile;
 struct RulesSnapshot;
 }  // namespace pipewarden::rules
 namespace pipewarden::rules::promql {
@@ -129,6 +130,7 @@ struct SettingsView {
   core::Labels external_labels{};
   std::string evaluation_interval{};  // "15s"
   std::vector<std::string> rule_files{};
+  std::shared_ptr<const std::vector<rules::RuleFile>> rules{};  // as configured; null: none
   std::vector<std::pair<std::string, std::string>> flags{};
   bool reload_successful = true;
   core::WallTime reload_time{};

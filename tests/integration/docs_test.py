@@ -12,6 +12,13 @@ import lib  # noqa: E402
 FILES = {
     "secrets/postgres": "secret\n",
     "conf.d/more.yml": "components: {more: {}}\n",
+    "rules/load.yml": """groups:
+- name: load
+  rules:
+  - {alert: LoadHigh, expr: node_load1 > 4}
+  - {alert: DiskLow, expr: node_filesystem_avail_bytes < 2e10, labels: {severity: warning}}
+  - {alert: DiskLow, expr: node_filesystem_avail_bytes < 1e10, labels: {severity: critical}}
+""",
     "rules/own.yml": "groups: [{name: own, rules: [{record: one, expr: '1'}]}]\n",
     "alertmanager.yml": "route: {receiver: team}\nreceivers: [{name: team}]\n",
 }
@@ -43,7 +50,10 @@ def test(folder):
         (folder / name).write_text(text)
     examples = re.findall(r"```yaml\n(.*?)```", page.read_text() + (lib.ROOT / "README.md").read_text(), re.S)
     assert len(examples) > 10, len(examples)
-    for example in examples:
+    # One that begins with a file's name is that file.
+    for name, text in [(found[1], example) for example in examples if (found := re.match(r"# (\S+\.yml)\n", example))]:
+        (folder / name).write_text(text)
+    for example in [example for example in examples if not example.startswith("# ")]:
         (folder / "pipewarden.yml").write_text(example)
         code, output = run(folder, "check", "pipewarden.yml")
         assert code == 0 and "warning" not in output, f"{example}\n{output}"
