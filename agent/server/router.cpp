@@ -106,6 +106,25 @@ std::string AllowHeader(std::string_view methods) {
   return Allows(methods, "GET") ? text + ", HEAD" : text;
 }
 
+HttpResponse NoRoute(const HttpRequest& request, const std::string& allowed) {
+  const int status = allowed.empty() ? 404 : 405;
+  HttpResponse response;
+  if (request.path.starts_with("/api/v2/")) {
+    // What Alertmanager's generated server answers here, other than where a handler of its own refuses.
+    const std::string told = status == 404 ? "path " + request.path + " was not found"
+                                           : "method " + request.method + " is not allowed, but [" + allowed + "] are";
+    response = JsonResponse(R"({"code":)" + std::to_string(status) + R"(,"message":)" + core::JsonString(told) + "}",
+                            status);
+  } else {
+    // The words of Go's servers: Grafana looks for "page not found" to tell what a server has.
+    response = TextResponse(status == 404 ? "404 page not found\n"
+                                          : "405 method not allowed here; allowed: " + allowed + "\n",
+                            status);
+  }
+  if (status == 405) response.headers.emplace_back("Allow", allowed);
+  return response;
+}
+
 // Cross-site posts: a browser says where the page came from that sends this.
 bool CrossSite(const HttpRequest& request) {
   const std::string_view site = request.Header("Sec-Fetch-Site");
@@ -256,10 +275,7 @@ Router::Choice Router::Choose(HttpRequest& request, core::MonoTime now) const {
   choice.refusal = CheckHost(request, choice.route);
   if (choice.refusal) return choice;
   if (choice.route == nullptr) {
-    // The words of Go's servers: Grafana looks for "page not found" to tell what a server has.
-    choice.refusal = allowed.empty() ? TextResponse("404 page not found\n", 404)
-                                     : TextResponse("405 method not allowed here; allowed: " + allowed + "\n", 405);
-    if (!allowed.empty()) choice.refusal->headers.emplace_back("Allow", allowed);
+    choice.refusal = NoRoute(request, allowed);
     return choice;
   }
   choice.refusal = CheckAccess(request, *choice.route);

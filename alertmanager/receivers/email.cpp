@@ -138,8 +138,9 @@ class Email final : public Receiver {
     curl_slist* list = nullptr;
     for (const std::string& to : envelope.to) list = curl_slist_append(list, ("<" + to + ">").c_str());
     const std::unique_ptr<curl_slist, Free> recipients(list);
+    const std::unique_ptr<curl_slist, Free> way(curl_slist_append(nullptr, ("::" + smarthost_).c_str()));
     Upload upload{*message};
-    Prepare(handle.get(), recipients.get(), "<" + envelope.from + ">", upload, message->size());
+    Prepare(handle.get(), recipients.get(), way.get(), "<" + envelope.from + ">", upload, message->size());
     const core::Result<void> done = co_await context.http->Perform(handle.get(), context.time_left);
     if (done) co_return Sent();
     long code = 0;
@@ -217,8 +218,15 @@ class Email final : public Receiver {
     return RenderMail(mail);
   }
 
-  void Prepare(CURL* handle, curl_slist* recipients, const std::string& from, Upload& upload, std::size_t size) const {
-    const std::string url = (implicit_tls_ ? "smtps://" : "smtp://") + smarthost_ + "/" + hello_;
+  void Prepare(CURL* handle, curl_slist* recipients, curl_slist* way, const std::string& from, Upload& upload,
+               std::size_t size) const {
+    std::string host = smarthost_;
+    if (!tls_.server_name.empty()) {
+      // The certificate is asked for by the URL's host; the connection goes to the smarthost still.
+      host = tls_.server_name + smarthost_.substr(smarthost_.rfind(':'));
+      curl_easy_setopt(handle, CURLOPT_CONNECT_TO, way);
+    }
+    const std::string url = (implicit_tls_ ? "smtps://" : "smtp://") + host + "/" + hello_;
     curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_MAIL_FROM, from.c_str());

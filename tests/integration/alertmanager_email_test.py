@@ -13,11 +13,11 @@ import smtp.peer  # noqa: E402
 
 ALERTMANAGER = """
 global:
-  smtp_smarthost: localhost:{port}
+  smtp_smarthost: 127.0.0.1:{port}
   smtp_from: 'Pipewarden <pw@example.org>'
   smtp_auth_username: user
   smtp_auth_password_file: password
-  smtp_tls_config: {{ca_file: {cert}}}
+  smtp_tls_config: {{ca_file: {cert}, server_name: localhost}}
 route: {{receiver: mail, group_by: [alertname], group_wait: 0s, group_interval: 2s}}
 receivers:
   - name: mail

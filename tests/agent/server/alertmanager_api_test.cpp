@@ -142,6 +142,15 @@ BOOST_AUTO_TEST_CASE(alerts_look_as_alertmanagers) {
   BOOST_TEST(body.find(R"("s":"x \u003c\u0026\u003e")") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_not_there_is_told_in_its_words) {
+  const Answer nothing = Ask("GET", "/api/v2/nothing");
+  BOOST_TEST(nothing.status == 404);
+  BOOST_TEST(nothing.body == R"({"code":404,"message":"path /api/v2/nothing was not found"})");
+  const Answer method = Ask("PATCH", "/api/v2/status");
+  BOOST_TEST(method.status == 405);
+  BOOST_TEST(method.body == R"({"code":405,"message":"method PATCH is not allowed, but [GET, HEAD] are"})");
+}
+
 struct Refused {
   const char* body;
   const char* answer;
