@@ -3,11 +3,14 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <set>
 
 #include "agent/alert_options.h"
+#include "core/time/duration.h"
+#include "rules/rule_pack.h"
 
 namespace pipewarden::agent {
 namespace {
@@ -36,7 +39,9 @@ constexpr Option kRootOptions[] = {
     {.name = "alert_options",
      .type = OptionType::kStringList,
      .help = "Files (globs, relative to this file) that give alerts more than Prometheus' rule files can say."},
-    {.name = "rule_packs", .type = OptionType::kStringList, .help = "Rules that come with the agent, by name."},
+    {.name = "rule_packs",
+     .type = OptionType::kNode,
+     .help = "Rules that come with the agent: names, or a map of names to thresholds."},
     {.name = "alerting", .type = OptionType::kNode, .help = "Who is told."},
 };
 
@@ -272,15 +277,45 @@ class Loader {
           config_->rule_files.push_back(rules::ReadRuleFile(path, errors_, promql_));
         }
       }
-      for (const std::string& name : file->options.List("rule_packs")) {
-        if (!read.insert("pack:" + name).second) continue;
-        auto pack = rules::ReadRulePack(name);
-        if (pack)
-          config_->rule_files.push_back(std::move(*pack));
-        else
-          errors_.Add(file->options.Where("rule_packs"), pack.error().message);
-      }
+      if (const YamlNode* packs = file->options.Node("rule_packs")) ReadRulePacks(*packs, read);
     }
+  }
+
+  // [host, agent], host, or {host: {disk_free: 0.1}, agent: }.
+  void ReadRulePacks(const YamlNode& node, std::set<std::string>& read) {
+    static const YamlNode kNoParameters;
+    if (node.IsScalar()) ReadRulePack(node.text(), node.where(), kNoParameters, read);
+    for (const YamlNode& item : node.items()) {
+      if (item.IsScalar())
+        ReadRulePack(item.text(), item.where(), kNoParameters, read);
+      else
+        errors_.Add(item.where(), "a rule pack is a name, not " + std::string(item.KindName()) +
+                                      " (thresholds stand in a map: {host: {disk_free: 0.1}})");
+    }
+    for (const YamlNode::Entry& entry : node.entries()) ReadRulePack(entry.key, entry.key_where, entry.value, read);
+  }
+
+  void ReadRulePack(const std::string& name, const core::Location& where, const YamlNode& parameters,
+                    std::set<std::string>& read) {
+    auto pack = rules::ReadRulePack(name);
+    if (!pack) return errors_.Add(where, pack.error().message);
+    if (!parameters.IsNull() && !parameters.IsMap())
+      errors_.Add(parameters.where(),
+                  "rule pack '" + name + "' takes a map of thresholds, not " + std::string(parameters.KindName()));
+    for (const YamlNode::Entry& entry : parameters.entries()) {
+      std::optional<double> value = entry.value.AsFloat();
+      if (!value && entry.value.IsScalar())
+        if (const auto duration = core::ParseDuration(entry.value.text())) value = core::ToSeconds(*duration);
+      if (!value || !std::isfinite(*value))
+        errors_.Add(entry.value.where(),
+                    "'" + entry.key + "' of rule pack '" + name + "' takes a number or a duration");
+      else if (const auto set = rules::SetRulePackParameter(*pack, entry.key, *value); !set)
+        errors_.Add(entry.key_where, set.error().message);
+    }
+    if (read.insert("pack:" + name).second)
+      config_->rule_files.push_back(std::move(*pack));
+    else if (!parameters.entries().empty())
+      errors_.Add(where, "rule pack '" + name + "' is named twice; keep the place with its thresholds");
   }
 
   void ReadAlerting() {

@@ -9,7 +9,7 @@
 #include "core/config/option_table.h"
 #include "exporters/logs/log_config.h"
 #include "exporters/reference.h"
-#include "rules/rule_file.h"
+#include "rules/rule_pack.h"
 
 namespace pipewarden::agent {
 namespace {
@@ -219,12 +219,45 @@ rules:
 
 )";
 
-constexpr std::string_view kRulePacks = R"(Rules that come with the agent, by name:
+constexpr std::string_view kRulePacks =
+    R"(Rules that come with the agent: a list of names, or a map where thresholds are to
+differ. They are ordinary Prometheus rule files (rules/packs in the sources); a threshold is a recording rule of the pack,
+`host:disk_free:threshold`, and can be looked at as such.
 
 ```yaml
-rule_packs: [component, pipeline, host]
+rule_packs: [component, pipeline, host, agent]
 ```
 
+```yaml
+rule_packs:
+  agent:
+  component: {certificate_validity: 30d}
+  host: {memory_used: 0.9, disk_free: 0.1}
+```
+
+)";
+
+constexpr std::string_view kRulePackMetrics = R"(
+Ratios are 0 to 1, times seconds or durations. The packs `quality` and `logs` read metrics that patterns of `logs` make under
+these names, with whatever labels they have:
+
+| metric | what it is |
+|---|---|
+| `pipeline_quality_score_ratio` | gauge: 0 to 1, what a validation found well |
+| `pipeline_records_total` | counter: records that were handled |
+| `pipeline_record_errors_total` | counter: records that were refused or failed |
+| `pipeline_source_records`, `pipeline_target_records` | gauges: records that the source gave, and that arrived, with the same labels |
+| `pipeline_processing_lag_seconds` | gauge: how far processing is behind |
+| `pipeline_log_errors_total` | counter: lines that tell of an error |
+
+```yaml
+logs:
+  - path: /var/log/pipeline/*.log
+    patterns:
+      - {match: ' (ERROR|FATAL) ', counter: pipeline_log_errors_total}
+      - {match: 'quality_score=(?P<percent>[0-9.]+)', gauge: pipeline_quality_score_ratio, value: percent, scale: 0.01}
+rule_packs: [quality, logs]
+```
 )";
 
 constexpr std::string_view kAlerting =
@@ -263,15 +296,22 @@ std::string Pipelines() {
 
 std::string RulePacks() {
   std::string text = Section("rule_packs", kRulePacks) + "| pack | alerts |\n|---|---|\n";
+  std::string parameters = "\n| pack | threshold | default | of |\n|---|---|---|---|\n";
   for (const std::string& name : rules::RulePackNames()) {
+    const auto pack = rules::ReadRulePack(name);
+    if (!pack) continue;
     std::string alerts;
-    if (const auto pack = rules::ReadRulePack(name))
-      for (const auto& group : pack->groups)
-        for (const auto& rule : group.rules)
-          if (rule.alerting) alerts += (alerts.empty() ? "`" : ", `") + rule.name + "`";
+    for (const auto& group : pack->groups)
+      for (const auto& rule : group.rules)
+        if (rule.alerting) alerts += (alerts.empty() ? "`" : ", `") + rule.name + "`";
     text += "| `" + name + "` | " + alerts + " |\n";
+    for (const rules::RulePackParameter& parameter : rules::RulePackParameters(*pack)) {
+      std::string readers;
+      for (const std::string& alert : parameter.alerts) readers += (readers.empty() ? "`" : ", `") + alert + "`";
+      parameters += "| `" + name + "` | `" + parameter.name + "` | " + parameter.text + " | " + readers + " |\n";
+    }
   }
-  return text;
+  return text + parameters + std::string(kRulePackMetrics);
 }
 
 std::string Alerting() {

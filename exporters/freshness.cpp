@@ -10,8 +10,8 @@
 namespace pipewarden::exporters {
 namespace {
 
-const std::array<core::MetricFamily, 4>& Families() {
-  static const std::array<core::MetricFamily, 4> kFamilies = {{
+const std::array<core::MetricFamily, 6>& Families() {
+  static const std::array<core::MetricFamily, 6> kFamilies = {{
       {"pipewarden_freshness_age_seconds", core::MetricType::kGauge, "How long ago the data was last updated.",
        "seconds"},
       {"pipewarden_freshness_last_update_timestamp_seconds", core::MetricType::kGauge,
@@ -20,12 +20,15 @@ const std::array<core::MetricFamily, 4>& Families() {
        "1 where the data should be there by now and is not, or is older than allowed; else 0.", ""},
       {"pipewarden_freshness_check_success", core::MetricType::kGauge,
        "1 where the last look at the data worked, else 0.", ""},
+      {"pipewarden_freshness_too_old", core::MetricType::kGauge, "1 where the data is older than max_age, else 0.", ""},
+      {"pipewarden_freshness_missing", core::MetricType::kGauge,
+       "1 where the data was expected by now and has not come, or nothing is there at all; else 0.", ""},
   }};
   return kFamilies;
 }
 
-std::array<std::shared_ptr<const core::Series>, 4> MakeSeries(const std::string& name, std::string_view source) {
-  std::array<std::shared_ptr<const core::Series>, 4> series;
+std::array<std::shared_ptr<const core::Series>, 6> MakeSeries(const std::string& name, std::string_view source) {
+  std::array<std::shared_ptr<const core::Series>, 6> series;
   for (std::size_t i = 0; i < series.size(); ++i)
     series[i] = std::make_shared<const core::Series>(
         core::Series{.labels = core::Labels{{std::string(core::kMetricName), Families()[i].name},
@@ -41,7 +44,7 @@ struct FreshnessRunner::Entry {
       : config(std::move(config_)), series(MakeSeries(config.name, config.kind->name)) {}
 
   const FreshnessConfig config;
-  std::array<std::shared_ptr<const core::Series>, 4> series;
+  std::array<std::shared_ptr<const core::Series>, 6> series;
   core::TaskGroup::TaskId task = 0;  // loop thread
   // Under the runner's mutex:
   std::optional<core::WallTime> checked;
@@ -149,8 +152,8 @@ core::Task<void> FreshnessRunner::Stop() {
 
 void FreshnessRunner::Visit(core::SampleVisitor& visitor) {
   struct Row {
-    std::array<std::shared_ptr<const core::Series>, 4> series;
-    std::array<std::optional<double>, 4> values;
+    std::array<std::shared_ptr<const core::Series>, 6> series;
+    std::array<std::optional<double>, 6> values;
   };
   const core::WallTime now = loop_.clock().Now();
   std::vector<Row> rows;
@@ -165,7 +168,12 @@ void FreshnessRunner::Visit(core::SampleVisitor& visitor) {
         row.values[1] = core::ToSeconds(last->time_since_epoch());
       }
       // Where it could never be looked at, nothing is known of it, and nothing is said.
-      if (last || entry->error.empty()) row.values[2] = JudgeFreshness(entry->config, last, now).due ? 1 : 0;
+      if (last || entry->error.empty()) {
+        const FreshnessVerdict verdict = JudgeFreshness(entry->config, last, now);
+        row.values[2] = verdict.due ? 1 : 0;
+        row.values[4] = verdict.too_old ? 1 : 0;
+        row.values[5] = verdict.missing ? 1 : 0;
+      }
       row.values[3] = entry->error.empty() ? 1 : 0;
       rows.push_back(std::move(row));
     }

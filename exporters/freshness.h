@@ -81,8 +81,10 @@ struct FreshnessConfig {
 std::vector<FreshnessConfig> ReadFreshness(const core::YamlNode& section, core::ConfigErrors& errors);
 
 struct FreshnessVerdict {
-  bool due = false;
-  std::string reason;  // where due
+  bool due = false;      // one of those below
+  bool too_old = false;  // older than max_age
+  bool missing = false;  // expected by now, and has not come; or nothing is there at all
+  std::string reason;    // where due
 };
 FreshnessVerdict JudgeFreshness(const FreshnessConfig& config, const std::optional<core::WallTime>& last_update,
                                 core::WallTime now);

@@ -181,18 +181,23 @@ ExpectedBy::Times ExpectedBy::Around(core::WallTime now) const {
 
 FreshnessVerdict JudgeFreshness(const FreshnessConfig& config, const std::optional<core::WallTime>& last_update,
                                 core::WallTime now) {
+  FreshnessVerdict verdict;
+  const auto tell = [&](bool& what, std::string reason) {
+    verdict.due = what = true;
+    if (verdict.reason.empty()) verdict.reason = std::move(reason);
+  };
   if (config.max_age && last_update && now - *last_update > *config.max_age)
-    return {true,
-            "last updated at " + When(*last_update) + ", more than " + core::FormatDuration(*config.max_age) + " ago"};
+    tell(verdict.too_old,
+         "last updated at " + When(*last_update) + ", more than " + core::FormatDuration(*config.max_age) + " ago");
   if (config.expected) {
     const ExpectedBy::Times times = config.expected->Around(now);
     const bool came = last_update && (!times.before_last || *last_update > *times.before_last);
     if (times.last && !came)
-      return {true, "expected by " + When(*times.last) + ", " +
-                        (last_update ? "last updated at " + When(*last_update) : "nothing found")};
+      tell(verdict.missing, "expected by " + When(*times.last) + ", " +
+                                (last_update ? "last updated at " + When(*last_update) : "nothing found"));
   }
-  if (config.max_age && !last_update) return {true, "nothing found"};
-  return {};
+  if (config.max_age && !last_update) tell(verdict.missing, "nothing found");
+  return verdict;
 }
 
 }  // namespace pipewarden::exporters

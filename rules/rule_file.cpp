@@ -296,20 +296,4 @@ RuleFile ReadRuleFile(const std::string& path, core::ConfigErrors& errors, const
   return {.path = path, .groups = {}};
 }
 
-core::Result<RuleFile> ReadRulePack(std::string_view name) {
-  const std::string_view text = RulePackText(name);
-  if (text.empty()) {
-    const std::vector<std::string> names = RulePackNames();
-    const std::vector<std::string_view> known(names.begin(), names.end());
-    std::string all;
-    for (const std::string& one : names) all += (all.empty() ? "" : ", ") + one;
-    return core::Fail(core::ErrorCode::kNotFound, "no rule pack is called '" + std::string(name) + "'" +
-                                                      core::DidYouMean(name, known) + "; there are " + all);
-  }
-  core::ConfigErrors errors;
-  RuleFile file = ParseRuleFile(text, "pack:" + std::string(name), errors);
-  if (!errors.empty()) return core::Fail(errors.ToError());
-  return file;
-}
-
 }  // namespace pipewarden::rules

@@ -66,11 +66,4 @@ RuleFile ReadRuleFile(const std::string& path, core::ConfigErrors& errors, const
 RuleFile ParseRuleFile(std::string_view text, const std::string& path, core::ConfigErrors& errors,
                        const promql::ParseOptions& promql = {});
 
-// The rule packs built into the program (rules/packs/<name>.yml). Its path reads "pack:NAME". kNotFound names those
-// that there are.
-core::Result<RuleFile> ReadRulePack(std::string_view name);
-std::vector<std::string> RulePackNames();  // sorted
-// A pack's text as shipped; "" where there is none of that name.
-std::string_view RulePackText(std::string_view name);
-
 }  // namespace pipewarden::rules

@@ -165,6 +165,9 @@ Task<Result<void>> Pipelines::Impl::Restore() {
     }
   }
   for (const auto& run : restored_metrics) metrics.RestoreRun(*run);
+  const auto durations = co_await store->SuccessfulDurations(RunMetrics::kUsualRuns);
+  if (!durations) co_return Fail(durations.error());
+  for (const auto& [name, some] : *durations) metrics.RestoreDurations(name, some);
   auto unfinished = co_await store->Unfinished();
   if (!unfinished) co_return Fail(unfinished.error());
   for (StoredRun& stored : *unfinished) RestoreRun(std::move(stored));

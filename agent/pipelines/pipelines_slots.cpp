@@ -152,12 +152,16 @@ std::optional<WallTime> Pipelines::Impl::JudgeLateness(WallTime now) {
   std::optional<WallTime> next;
   for (auto& [name, entry] : entries) {
     const SlaConfig& sla = entry.config->sla;
-    if (entry.removed || sla == SlaConfig{}) continue;
-    bool late = false;
+    if (entry.removed) continue;
     std::optional<WallTime> deadline;
-    const auto judge = [&](WallTime at) {
+    bool outstanding = false;
+    std::optional<bool> start_broken, finish_broken, duration_broken;  // nothing: not promised
+    if (sla.start_within > 0s) start_broken = false;
+    if (sla.finish_by) finish_broken = false;
+    if (sla.max_duration > 0s) duration_broken = false;
+    const auto judge = [&](WallTime at, std::optional<bool>& broken) {
       if (now >= at)
-        late = true;
+        broken = true;
       else if (!next || at < *next)
         next = at;
     };
@@ -166,18 +170,24 @@ std::optional<WallTime> Pipelines::Impl::JudgeLateness(WallTime now) {
     if (slot && (entry.mark.paused || entry.mark.slot > *slot)) slot.reset();
     if (sla.finish_by && slot) {
       deadline = entry.schedule.TimeOfDayAfter(*slot, *sla.finish_by);
-      if (entry.last_success < *slot) judge(*deadline);
+      outstanding = entry.last_success < *slot;
+      if (outstanding) judge(*deadline, finish_broken);
     }
     if (sla.start_within > 0s && slot) {
       bool started = entry.last_run && entry.last_run->slot >= *slot && entry.last_run->started != WallTime{};
       for (const ActiveRunPtr& active : entry.active)
         started = started || (active->run->slot >= *slot && active->run->started != WallTime{});
-      if (!started) judge(*slot + sla.start_within);
+      if (!started) judge(*slot + sla.start_within, start_broken);
     }
     if (sla.max_duration > 0s)
       for (const ActiveRunPtr& active : entry.active)
-        if (active->run->started != WallTime{}) judge(active->run->started + sla.max_duration);
+        if (active->run->started != WallTime{}) judge(active->run->started + sla.max_duration, duration_broken);
     metrics.SetDeadline(name, deadline);
+    metrics.SetOutstanding(name, outstanding);
+    metrics.SetBroken(name, "start_within", start_broken);
+    metrics.SetBroken(name, "finish_by", finish_broken);
+    metrics.SetBroken(name, "max_duration", duration_broken);
+    const bool late = start_broken.value_or(false) || finish_broken.value_or(false) || duration_broken.value_or(false);
     if (late == entry.late) continue;
     entry.late = late;
     metrics.SetLate(name, late);

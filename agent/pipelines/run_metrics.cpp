@@ -4,6 +4,12 @@
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <map>
+#include <vector>
+
 namespace pipewarden::agent {
 namespace {
 
@@ -30,6 +36,21 @@ Labels WithStatus(Labels labels, std::string_view status) {
 
 constexpr std::string_view kRunStatuses[] = {"succeeded", "failed", "cancelled", "skipped"};
 constexpr std::string_view kAttemptStatuses[] = {"succeeded", "failed", "timeout", "lost", "cancelled"};
+
+constexpr std::string_view kPromises[] = {"start_within", "finish_by", "max_duration"};
+constexpr std::pair<std::string_view, double> kQuantiles[] = {{"0.5", 0.5}, {"0.95", 0.95}};
+
+Labels WithQuantile(Labels labels, std::string_view quantile) {
+  labels["quantile"] = std::string(quantile);
+  return labels;
+}
+
+// The smallest value that at least this share of all is not above.
+double Quantile(const std::deque<double>& values, double share) {
+  std::vector<double> sorted(values.begin(), values.end());
+  std::ranges::sort(sorted);
+  return sorted[static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size()))) - 1];
+}
 
 std::string_view AttemptStatus(const AttemptEnd& end) {
   if (end.Succeeded()) return "succeeded";
@@ -67,6 +88,16 @@ struct RunMetrics::State {
       NewGauge("pipewarden_pipeline_run_last_lateness_seconds", "Start after its slot, of the last scheduled run.");
   Family<Gauge>& late =
       NewGauge("pipewarden_pipeline_run_late", "1 where a promise of the pipeline's sla is broken right now.");
+  Family<Gauge>& broken =
+      NewGauge("pipewarden_pipeline_run_promise_broken",
+               "1 where this promise of the sla (start_within, finish_by, max_duration) is broken.");
+  Family<Gauge>& outstanding =
+      NewGauge("pipewarden_pipeline_run_outstanding",
+               "1 where `sla: finish_by` is promised and no run of the newest slot succeeded.");
+  Family<Gauge>& usual = NewGauge("pipewarden_pipeline_run_usual_duration_seconds",
+                                  "Quantiles of the duration of the last (at most 50) whole runs that succeeded.");
+  Family<Gauge>& usual_runs =
+      NewGauge("pipewarden_pipeline_run_usual_runs", "How many runs the usual duration is made of.");
   Family<Gauge>& deadline = NewGauge("pipewarden_pipeline_run_deadline_timestamp_seconds",
                                      "By when the newest slot's run is to be finished; 0: not promised.");
   Family<Gauge>& next_slot =
@@ -78,6 +109,7 @@ struct RunMetrics::State {
   Family<Counter>& attempts = NewCounter("pipewarden_pipeline_run_attempts_total", "Attempts of steps that ended.");
   Family<Counter>& missed =
       NewCounter("pipewarden_pipeline_slots_missed_total", "Slots that passed unrun while the agent was down.");
+  std::map<std::string, std::deque<double>> durations;  // by pipeline, the oldest first
 };
 
 RunMetrics::RunMetrics(std::shared_ptr<prometheus::Registry> registry)
@@ -97,7 +129,9 @@ void RunMetrics::Add(const PipelineConfig& config) {
       for (const std::string_view status : kAttemptStatuses) s.attempts.Add(WithStatus(labels, status));
   }
   const Labels labels = Of(config.name);
-  for (Family<Gauge>* family : {&s.queued, &s.late, &s.deadline, &s.next_slot, &s.paused}) family->Add(labels);
+  for (Family<Gauge>* family :
+       {&s.queued, &s.late, &s.outstanding, &s.usual_runs, &s.deadline, &s.next_slot, &s.paused})
+    family->Add(labels);
   for (const std::string_view status : kRunStatuses) s.runs.Add(WithStatus(labels, status));
   s.missed.Add(labels);
 }
@@ -112,8 +146,13 @@ void RunMetrics::Remove(const std::string& pipeline, const std::string& step) {
       s.attempts.Remove(&s.attempts.Add(WithStatus(labels, status)));
     return;
   }
-  for (Family<Gauge>* family : {&s.queued, &s.lateness, &s.late, &s.deadline, &s.next_slot, &s.paused})
+  for (Family<Gauge>* family :
+       {&s.queued, &s.lateness, &s.late, &s.outstanding, &s.usual_runs, &s.deadline, &s.next_slot, &s.paused})
     if (family->Has(labels)) family->Remove(&family->Add(labels));
+  for (const std::string_view promise : kPromises) SetBroken(pipeline, promise, std::nullopt);
+  for (const auto& [text, quantile] : kQuantiles)
+    if (const Labels own = WithQuantile(labels, text); s.usual.Has(own)) s.usual.Remove(&s.usual.Add(own));
+  s.durations.erase(pipeline);
   for (const std::string_view status : kRunStatuses) s.runs.Remove(&s.runs.Add(WithStatus(labels, status)));
   s.missed.Remove(&s.missed.Add(labels));
 }
@@ -133,6 +172,25 @@ void RunMetrics::RestoreSuccess(const std::string& pipeline, const std::string& 
   if (Seconds(ended) > gauge.Value()) gauge.Set(Seconds(ended));
 }
 
+void RunMetrics::RestoreDurations(const std::string& pipeline, const std::vector<core::Duration>& oldest_first) {
+  for (const core::Duration duration : oldest_first) AddDuration(pipeline, duration);
+  TellUsual(pipeline);
+}
+
+void RunMetrics::AddDuration(const std::string& pipeline, core::Duration duration) {
+  std::deque<double>& all = state_->durations[pipeline];
+  all.push_back(core::ToSeconds(duration));
+  if (all.size() > kUsualRuns) all.pop_front();
+}
+
+void RunMetrics::TellUsual(const std::string& pipeline) {
+  const std::deque<double>& all = state_->durations[pipeline];
+  state_->usual_runs.Add(Of(pipeline)).Set(static_cast<double>(all.size()));
+  if (all.empty()) return;
+  for (const auto& [text, share] : kQuantiles)
+    state_->usual.Add(WithQuantile(Of(pipeline), text)).Set(Quantile(all, share));
+}
+
 void RunMetrics::RunStarted(const Run& run) {
   State& s = *state_;
   const Labels labels = Of(run.config->name);
@@ -148,7 +206,11 @@ void RunMetrics::RunEnded(const Run& run) {
   s.last_status.Add(labels).Set(run.state == RunState::kSucceeded ? 1 : 0);
   s.last_end.Add(labels).Set(Seconds(run.ended));
   s.duration.Add(labels).Set(core::ToSeconds(run.ended - run.started));
-  if (run.state == RunState::kSucceeded && run.only.empty()) s.last_success.Add(labels).Set(Seconds(run.ended));
+  if (run.state == RunState::kSucceeded && run.only.empty()) {
+    s.last_success.Add(labels).Set(Seconds(run.ended));
+    AddDuration(run.config->name, run.ended - run.started);
+    TellUsual(run.config->name);
+  }
   s.runs.Add(WithStatus(labels, RunStateName(run.state))).Increment();
 }
 
@@ -190,6 +252,18 @@ void RunMetrics::SetPaused(const std::string& pipeline, bool paused) {
   state_->paused.Add(Of(pipeline)).Set(paused ? 1 : 0);
 }
 void RunMetrics::SetLate(const std::string& pipeline, bool late) { state_->late.Add(Of(pipeline)).Set(late ? 1 : 0); }
+void RunMetrics::SetBroken(const std::string& pipeline, std::string_view promise, std::optional<bool> broken) {
+  Labels labels = Of(pipeline);
+  labels["promise"] = std::string(promise);
+  Family<Gauge>& family = state_->broken;
+  if (broken)
+    family.Add(labels).Set(*broken ? 1 : 0);
+  else if (family.Has(labels))
+    family.Remove(&family.Add(labels));
+}
+void RunMetrics::SetOutstanding(const std::string& pipeline, bool outstanding) {
+  state_->outstanding.Add(Of(pipeline)).Set(outstanding ? 1 : 0);
+}
 void RunMetrics::SetDeadline(const std::string& pipeline, std::optional<WallTime> deadline) {
   state_->deadline.Add(Of(pipeline)).Set(deadline ? Seconds(*deadline) : 0);
 }

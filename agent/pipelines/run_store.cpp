@@ -460,6 +460,24 @@ Task<Result<std::vector<RunStore::Last>>> RunStore::LastRuns() {
   });
 }
 
+Task<Result<RunStore::Durations>> RunStore::SuccessfulDurations(int most) {
+  co_return co_await Do<Durations>([most](Database& database) -> Result<Durations> {
+    auto select = database.Prepare(
+        "SELECT pipeline, ended_ms - started_ms FROM (SELECT id, pipeline, started_ms, ended_ms, row_number() OVER "
+        "(PARTITION BY pipeline ORDER BY id DESC) AS place FROM runs WHERE state = 'succeeded' AND started_ms > 0 AND "
+        "request LIKE '%\"only\":[]%') WHERE place <= ? ORDER BY id");
+    if (!select) return core::Fail(select.error());
+    select->Bind(1, static_cast<std::int64_t>(most));
+    Durations durations;
+    const auto read = Each(*select, [&](const Statement& row) -> Result<void> {
+      durations[std::string(row.Text(0))].push_back(std::chrono::milliseconds(row.Int(1)));
+      return {};
+    });
+    if (!read) return core::Fail(read.error());
+    return durations;
+  });
+}
+
 Task<Result<bool>> RunStore::HasSucceeded(std::string pipeline) {
   co_return co_await Do<bool>([pipeline](Database& database) -> Result<bool> {
     auto select = database.Prepare("SELECT 1 FROM successes WHERE pipeline = ? AND step = ''");

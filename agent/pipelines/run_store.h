@@ -76,6 +76,9 @@ class RunStore {
     std::map<std::string, core::WallTime> successes;
   };
   core::Task<core::Result<std::vector<Last>>> LastRuns();
+  // How long the newest whole runs of each pipeline took that succeeded, oldest first, at most so many.
+  using Durations = std::map<std::string, std::vector<core::Duration>>;
+  core::Task<core::Result<Durations>> SuccessfulDurations(int most);
   core::Task<core::Result<bool>> HasSucceeded(std::string pipeline);
   // Removes ended runs beyond the newest `keep` of the pipeline and those that ended before `before`; gives their ids.
   core::Task<core::Result<std::vector<RunId>>> Prune(std::string pipeline, int keep, core::WallTime before);

@@ -91,6 +91,8 @@ BOOST_AUTO_TEST_CASE(the_newest_file_tells_the_age) {
   const Samples later = Visit();
   BOOST_TEST(later.values.at("pipewarden_freshness_age_seconds") == 7260);
   BOOST_TEST(later.values.at("pipewarden_freshness_due") == 1);
+  BOOST_TEST(later.values.at("pipewarden_freshness_too_old") == 1);
+  BOOST_TEST(later.values.at("pipewarden_freshness_missing") == 0);
   BOOST_TEST(later.ids == samples.ids);
   BOOST_TEST(Status().reason == "last updated at 2026-03-18T11:00:00Z, more than 2h ago");
   Touch("d.csv", "2026-03-18T13:00:00Z");
@@ -197,6 +199,7 @@ BOOST_DATA_TEST_CASE(data_is_expected_by_a_time_of_day, boost::unit_test::data::
   if (!c.last_update.empty()) last_update = At(c.last_update);
   const FreshnessVerdict verdict = JudgeFreshness(configs.at(0), last_update, At(c.now));
   BOOST_TEST(verdict.due == c.due, verdict.reason);
+  BOOST_TEST(verdict.missing == c.due);
   BOOST_TEST(verdict.due == !verdict.reason.empty());
 }
 

@@ -110,22 +110,5 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_named) {
   BOOST_TEST(errors.Lines()[0].find("/nonexistent/r.yml") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(the_shipped_packs_read_and_are_the_files_of_the_folder) {
-  const std::vector<std::string> names = RulePackNames();
-  for (const char* wanted : {"component", "freshness", "host", "pipeline"})
-    BOOST_TEST((std::ranges::find(names, wanted) != names.end()), wanted);
-  for (const std::string& name : names) {
-    const auto pack = ReadRulePack(name);
-    BOOST_REQUIRE_MESSAGE(pack.has_value(), name << ": " << (pack ? "" : pack.error().message));
-    BOOST_TEST(pack->path == "pack:" + name);
-    BOOST_TEST(!pack->groups.empty());
-    std::ifstream in(std::string(PIPEWARDEN_SOURCE_DIR) + "/rules/packs/" + name + ".yml");
-    BOOST_TEST(RulePackText(name) == std::string(std::istreambuf_iterator<char>(in), {}));
-  }
-  const auto wrong = ReadRulePack("hosts");
-  BOOST_REQUIRE(!wrong.has_value());
-  BOOST_TEST(wrong.error().message.find("did you mean 'host'?") != std::string::npos);
-}
-
 }  // namespace
 }  // namespace pipewarden::rules

@@ -502,12 +502,36 @@ BOOST_AUTO_TEST_CASE(a_broken_promise_is_told_also_when_nothing_runs) {
   BOOST_TEST(Metric("pipewarden_pipeline_run_late{pipeline=\"p\"}") == 0);
   BOOST_TEST(Metric("pipewarden_pipeline_run_deadline_timestamp_seconds{pipeline=\"p\"}") ==
              core::ToSeconds(At("2026-01-01T05:00:00Z").time_since_epoch()));
+  BOOST_TEST(Metric("pipewarden_pipeline_run_outstanding{pipeline=\"p\"}") == 1);
+  BOOST_TEST(Metric("pipewarden_pipeline_run_promise_broken{pipeline=\"p\",promise=\"finish_by\"}") == 0);
   loop.Advance(61min);
   BOOST_TEST(Metric("pipewarden_pipeline_run_late{pipeline=\"p\"}") == 1);
+  BOOST_TEST(Metric("pipewarden_pipeline_run_promise_broken{pipeline=\"p\",promise=\"finish_by\"}") == 1);
+  BOOST_TEST(Metric("pipewarden_pipeline_run_promise_broken{pipeline=\"p\",promise=\"max_duration\"}") == 0);
   executor->scripts["p/a"].codes = {0};
   Await(pipelines->RunNow({.pipeline = "p", .env = {}}));
   loop.Advance(1min);
   BOOST_TEST(Metric("pipewarden_pipeline_run_late{pipeline=\"p\"}") == 0);
+  BOOST_TEST(Metric("pipewarden_pipeline_run_outstanding{pipeline=\"p\"}") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_usual_is_told_by_the_runs_that_succeeded_over_a_restart) {
+  Apply("p: {schedule: '* * * * *', steps: {a: {run: x}}}");
+  executor->scripts["p/a"].takes = 20s;
+  loop.Advance(3min);
+  executor->scripts["p/a"].takes = 40s;
+  loop.Advance(1min);
+  const auto check = [&] {
+    BOOST_TEST(Metric("pipewarden_pipeline_run_usual_runs{pipeline=\"p\"}") == 4);
+    BOOST_TEST(Metric("pipewarden_pipeline_run_usual_duration_seconds{pipeline=\"p\",quantile=\"0.5\"}") == 20);
+    BOOST_TEST(Metric("pipewarden_pipeline_run_usual_duration_seconds{pipeline=\"p\",quantile=\"0.95\"}") == 40);
+  };
+  loop.Advance(50s);
+  check();
+  Stop();
+  Start();
+  Apply("p: {schedule: '0 2 * * *', steps: {a: {run: x}}}");
+  check();
 }
 
 BOOST_AUTO_TEST_CASE(the_path_of_an_output_leaves_its_run_for_no_name) {
