@@ -10,6 +10,7 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -21,7 +22,8 @@ TIMEOUT = {"quick": 300, "full": 600, "nightly": 7200}[LEVEL]
 
 
 def run(argv):
-    """(exit code, output, seconds); 124 when it took too long, and then its whole process group is killed."""
+    """(exit code, output, seconds); 124 when it took too long: then it may end its peers, whose process groups are others, and
+    its own is killed."""
     start = time.monotonic()
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                cwd=ROOT, start_new_session=True, text=True, errors="replace")
@@ -29,7 +31,11 @@ def run(argv):
         output, _ = process.communicate(timeout=TIMEOUT)
         code = process.returncode
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
         output, _ = process.communicate()
         output += f"\nkilled: not done after {TIMEOUT} s"
         code = 124
