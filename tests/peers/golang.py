@@ -35,6 +35,11 @@ def toolchain():
     return next((lib.CACHE / PYPI.replace("==", "-")).glob("lib/python3*/site-packages/go/bin/go"))
 
 
+def environment(**more):
+    """For a server that is a Go program: what it may take of memory before it collects harder."""
+    return dict(os.environ, GOMEMLIMIT="400MiB", **{name: str(value) for name, value in more.items()})
+
+
 def _name(module, tags, variables):
     """What the executables depend on, as the name of their folder in the cache."""
     key = hashlib.sha256(repr((tags, variables)).encode())

@@ -11,7 +11,7 @@ import lib  # noqa: E402
 
 
 def load(name):
-    """The module tests/peers/NAME/peer.py: get() fetches it into the cache, start(folder) runs it."""
+    """The module tests/peers/NAME/peer.py: get() fetches it into the cache, start(folder) runs it (a tool has none)."""
     spec = importlib.util.spec_from_file_location(f"peer_{name}", HERE / name / "peer.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -33,8 +33,11 @@ def main():
     module = load(name)
     lib.FETCH = True
     try:
-        module.get()
+        got = module.get()
         if "--get" in sys.argv:
+            return
+        if not hasattr(module, "start"):
+            print(f"{name} is a tool: {got}")
             return
         with lib.scratch() as folder:
             peer = module.start(folder)
