@@ -1,4 +1,6 @@
 // The process around the agent: signals, supervisor, exit code.
+#include <malloc.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -89,9 +91,19 @@ core::Task<void> Main(Process& process) {
   co_await End(process);
 }
 
+// glibc gives each thread that allocates an arena of its own, up to eight a core, and each keeps what a large request
+// left behind; and with every large block that is freed it takes larger ones from the arenas, which they fragment.
+// Measured with 13,000 series that came by remote write: 126 MB more than idle without this, 22 MB with it.
+void UseLittleMemory() {
+  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  ::mallopt(M_TRIM_THRESHOLD, 128 << 10);
+}
+
 }  // namespace
 
 int RunAgent(const AgentOptions& options, const core::Logger& logger) {
+  UseLittleMemory();
   std::signal(SIGPIPE, SIG_IGN);
   if (const auto raised = core::RaiseDescriptorLimit(); !raised)
     logger.Warn("the descriptor limit stays as it is", {{"error", raised.error().message}});

@@ -6,6 +6,7 @@
 // Not safe from several threads. Internal to rules/promql.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
@@ -183,6 +184,7 @@ core::Result<void> Evaluator::EvalWindows(const Expr& matrix, const Steps& steps
     WindowEdge floats(reader->times());
     WindowEdge histograms(reader->histogram_times());
     RangeWindow window;
+    window.ascending = std::ranges::is_sorted(reader->values());
     for (std::size_t step = 0; step < steps.count; ++step) {
       window.eval_time = steps.At(step);
       window.start = reader->Start(window.eval_time);

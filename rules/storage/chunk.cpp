@@ -5,6 +5,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <string>
+
+#include "rules/storage/packed_chunk.h"
 
 namespace pipewarden::rules {
 namespace {
@@ -36,6 +39,19 @@ Chunk::Chunk(core::TimestampMs first, core::TimestampMs last, std::uint16_t coun
   void* memory = ::operator new(sizeof(Data) + bytes.size());
   data_ = new (memory) Data{first, last, count, static_cast<std::uint16_t>(bytes.size()), encoding};
   std::ranges::copy(bytes, reinterpret_cast<std::uint8_t*>(data_ + 1));
+}
+
+Chunk Chunk::Of(std::span<const core::TimestampMs> times, std::span<const double> values) {
+  if (times.empty()) return {};
+  const std::string packed = PackSamples(times, values);
+  ChunkWriter plain;
+  for (std::size_t i = 0; i < times.size(); ++i) plain.Append(times[i], values[i]);
+  if (packed.empty() || packed.size() >= plain.bytes().size()) return plain.Seal();
+  return {times.front(),
+          times.back(),
+          static_cast<std::uint16_t>(times.size()),
+          {reinterpret_cast<const std::uint8_t*>(packed.data()), packed.size()},
+          ChunkEncoding::kPacked};
 }
 
 Chunk::~Chunk() { ::operator delete(data_); }
@@ -79,7 +95,7 @@ void ChunkWriter::GiveMemoryBack() {
 
 void ChunkWriter::Grow() {
   // Small steps: most series hold values that hardly change, and every byte here is there once for each series.
-  const std::size_t wanted = capacity_ == 0 ? 16U : std::min<std::size_t>(capacity_ + capacity_ / 2U + 8U, 0xFFFF);
+  const std::size_t wanted = capacity_ == 0 ? 24U : std::min<std::size_t>(capacity_ + capacity_ / 2U + 8U, 0xFFFF);
   auto* grown = static_cast<std::uint8_t*>(std::realloc(bytes_, wanted));
   if (grown == nullptr) throw std::bad_alloc();
   bytes_ = grown;
@@ -160,7 +176,7 @@ void ChunkWriter::Append(core::TimestampMs time, double value) {
 
 Chunk ChunkWriter::Seal() const {
   if (count_ == 0) return {};
-  return {first_, last_, count_, std::span<const std::uint8_t>(bytes_, size_)};
+  return {first_, last_, count_, bytes()};
 }
 
 bool ChunkReader::ReadBits(unsigned count, std::uint64_t& value) {

@@ -20,13 +20,27 @@
 
 namespace pipewarden::rules {
 
-// How the bytes of a chunk are to be read; written to disk, so numbers are never reused. kHistogram: histogram_chunk.h.
-enum class ChunkEncoding : std::uint8_t { kXor = 1, kHistogram = 2 };
+// How the bytes of a chunk are to be read; written to disk, so numbers are never reused. kHistogram: histogram_chunk.h,
+// kPacked: packed_chunk.h.
+enum class ChunkEncoding : std::uint8_t { kXor = 1, kHistogram = 2, kPacked = 3 };
+inline constexpr std::uint64_t kLastEncoding = 3;
 
-// A sealed chunk: one pointer, one allocation. Default-made it holds no samples.
+// A sealed chunk, wherever its bytes lie.
+struct ChunkView {
+  ChunkEncoding encoding = ChunkEncoding::kXor;
+  core::TimestampMs first = 0;
+  core::TimestampMs last = 0;
+  std::uint32_t count = 0;
+  std::span<const std::uint8_t> bytes;
+};
+
+// A sealed chunk that owns its bytes. Default-made it holds no samples.
 class Chunk {
  public:
   Chunk() = default;
+  // Samples in order, as small as they get: packed (packed_chunk.h), else as XORs.
+  // REQUIRES: as many values as times, at most ChunkWriter::kMaxSamples.
+  static Chunk Of(std::span<const core::TimestampMs> times, std::span<const double> values);
   // REQUIRES: bytes.size() <= 65535.
   Chunk(core::TimestampMs first, core::TimestampMs last, std::uint16_t count, std::span<const std::uint8_t> bytes,
         ChunkEncoding encoding = ChunkEncoding::kXor);
@@ -42,7 +56,9 @@ class Chunk {
   core::TimestampMs last_time() const { return data_ != nullptr ? data_->last : 0; }
   std::uint16_t count() const { return data_ != nullptr ? data_->count : 0; }
   std::span<const std::uint8_t> bytes() const;
-  std::size_t MemoryBytes() const { return data_ != nullptr ? sizeof(Data) + data_->size : 0; }
+  ChunkView view() const {
+    return {.encoding = encoding(), .first = first_time(), .last = last_time(), .count = count(), .bytes = bytes()};
+  }
 
  private:
   struct Data {
@@ -113,7 +129,6 @@ class ChunkReader {
  public:
   ChunkReader(core::TimestampMs first, std::uint32_t count, std::span<const std::uint8_t> bytes)
       : bytes_(bytes), first_(first), left_(count) {}
-  explicit ChunkReader(const Chunk& chunk) : ChunkReader(chunk.first_time(), chunk.count(), chunk.bytes()) {}
   explicit ChunkReader(const ChunkWriter& chunk) : ChunkReader(chunk.first_time(), chunk.count(), chunk.bytes()) {}
 
   // False at the end.

@@ -1,10 +1,19 @@
 #include "rules/storage/head.h"
 
 #include <algorithm>
+#include <limits>
+#include <memory>
+#include <new>
 #include <utility>
+
+#include "rules/storage/read_chunk.h"
 
 namespace pipewarden::rules {
 namespace {
+
+// Open samples take up to five times the memory of packed ones, so they are closed often: after 20 to 39 of them, not
+// all series at the same time.
+constexpr std::uint32_t kOpenSamples = 20;
 
 std::uint32_t HashLabels(const core::Labels& labels) {
   const std::uint64_t hash = labels.Hash();
@@ -13,8 +22,20 @@ std::uint32_t HashLabels(const core::Labels& labels) {
 
 }  // namespace
 
+MemSeries::Ptr MemSeries::Make(std::size_t labels, std::uint32_t hash) {
+  void* memory = ::operator new(sizeof(MemSeries) + labels * sizeof(SymbolPair));
+  Ptr series(new (memory) MemSeries(static_cast<std::uint32_t>(labels), hash));
+  std::ranges::uninitialized_value_construct(series->labels());
+  return series;
+}
+
+void MemSeries::Delete::operator()(MemSeries* series) const {
+  series->~MemSeries();
+  ::operator delete(series);
+}
+
 bool Head::SameLabels(const MemSeries& series, const core::Labels& labels) const {
-  return std::ranges::equal(series.label_span(), labels, [&](const SymbolPair& pair, const core::Label& label) {
+  return std::ranges::equal(series.labels(), labels, [&](const SymbolPair& pair, const core::Label& label) {
     return symbols_.Text(pair.name) == label.name && symbols_.Text(pair.value) == label.value;
   });
 }
@@ -41,14 +62,10 @@ void Head::Rehash(std::size_t buckets) {
 }
 
 void Head::Insert(SeriesRef ref, const core::Labels& labels) {
-  auto series = std::make_unique<MemSeries>();
-  series->label_count = static_cast<std::uint32_t>(labels.size());
-  series->labels = std::make_unique<SymbolPair[]>(labels.size());
-  std::size_t at = 0;
-  for (const core::Label& label : labels)
-    series->labels[at++] = {symbols_.Intern(label.name), symbols_.Intern(label.value)};
-  series->hash = HashLabels(labels);
-  index_.Add(ref, series->label_span());
+  auto series = MemSeries::Make(labels.size(), HashLabels(labels));
+  auto* pair = series->labels().data();
+  for (const core::Label& label : labels) *pair++ = {symbols_.Intern(label.name), symbols_.Intern(label.value)};
+  index_.Add(ref, series->labels());
   if (ref >= series_.size()) series_.resize(ref + 1U);
   const std::size_t hash = series->hash;
   series_[ref] = std::move(series);
@@ -83,22 +100,18 @@ bool Head::Restore(SeriesRef ref, const core::Labels& labels) {
   return true;
 }
 
-bool Head::RestoreChunk(SeriesRef ref, Chunk chunk) {
+bool Head::RestoreChunk(SeriesRef ref, const ChunkView& chunk) {
   MemSeries* series = Get(ref);
-  if (series == nullptr || chunk.count() == 0 || !series->open.empty()) return false;
-  if (!series->closed.empty() && chunk.first_time() <= series->closed.back().last_time()) return false;
+  if (series == nullptr || chunk.count == 0 || !series->open.empty() || !ChunkList::Takes(chunk)) return false;
+  if (!series->closed.empty() && chunk.first <= series->closed.last().last) return false;
   // The newest value is known by reading to the end; that tells a damaged chunk as well.
-  core::Sample last{0, promql::HistogramMark()};
-  std::uint16_t read = 0;
-  if (chunk.encoding() == ChunkEncoding::kHistogram) {
-    for (HistogramChunkReader reader(chunk); reader.Next(); ++read) last.time = reader.time();
-  } else {
-    for (ChunkReader reader(chunk); reader.Next(); ++read) last = reader.sample();
-  }
-  if (read != chunk.count() || last.time != chunk.last_time()) return false;
-  series->open.SetLast(last.time, last.value);
-  oldest_ = oldest_ == ChunkWriter::kNever ? chunk.first_time() : std::min(oldest_, chunk.first_time());
-  series->closed.push_back(std::move(chunk));
+  promql::SampleColumns samples;
+  ReadChunk(chunk, std::numeric_limits<core::TimestampMs>::min(), std::numeric_limits<core::TimestampMs>::max(),
+            samples);
+  if (samples.size() != chunk.count || samples.times.back() != chunk.last) return false;
+  series->open.SetLast(samples.times.back(), samples.values.back());
+  oldest_ = oldest_ == ChunkWriter::kNever ? chunk.first : std::min(oldest_, chunk.first);
+  series->closed.Add(chunk);
   Activate(*series);
   return true;
 }
@@ -110,23 +123,40 @@ void Head::ReserveRefs(SeriesRef next) {
 core::Labels Head::LabelsOf(SeriesRef ref) const {
   std::vector<core::Label> labels;
   if (const MemSeries* series = Get(ref)) {
-    labels.reserve(series->label_count);
-    for (const SymbolPair& pair : series->label_span())
+    labels.reserve(series->labels().size());
+    for (const SymbolPair& pair : series->labels())
       labels.push_back({std::string(symbols_.Text(pair.name)), std::string(symbols_.Text(pair.value))});
   }
   return core::Labels(std::move(labels));
 }
 
+// Puts the open samples behind those of the last closed chunk, as long as that is not full.
 void Head::CloseFloats(MemSeries& series) {
   if (series.open.empty()) return;
-  series.closed.push_back(series.open.Seal());
+  promql::SampleColumns samples;
+  constexpr auto kEver = std::numeric_limits<core::TimestampMs>::max();
+  bool goes_on = false;
+  if (!series.closed.empty()) {
+    const ChunkView last = series.closed.last();
+    goes_on = last.encoding != ChunkEncoding::kHistogram &&
+              last.count + series.open.count() <= ChunkWriter::kMaxSamples &&
+              WindowStart(last.first) == WindowStart(series.open.first_time());
+    if (goes_on) ReadChunk(last, -kEver, kEver, samples);
+  }
+  ReadOpen(series.open, -kEver, kEver, samples);
+  const Chunk sealed = Chunk::Of(samples.times, samples.values);
+  if (goes_on)
+    series.closed.ReplaceLast(sealed.view());
+  else
+    series.closed.Add(sealed.view());
   series.open.Reset();
+  series.open.GiveMemoryBack();
 }
 
 void Head::CloseHistograms(SeriesRef ref) {
   const auto open = histograms_.find(ref);
   if (open == histograms_.end()) return;
-  if (!open->second.empty()) series_[ref]->closed.push_back(open->second.Seal());
+  if (!open->second.empty()) series_[ref]->closed.Add(open->second.Seal().view());
   histograms_.erase(open);
 }
 
@@ -141,7 +171,7 @@ bool Head::Append(SeriesRef ref, core::TimestampMs time, const core::FloatHistog
   CloseFloats(series);
   HistogramChunkWriter& open = histograms_[ref];
   if (!open.empty() && (open.full() || WindowStart(open.first_time()) != WindowStart(time))) {
-    series.closed.push_back(open.Seal());
+    series.closed.Add(open.Seal().view());
     open.Reset();
   }
   open.Append(time, histogram);
@@ -155,10 +185,9 @@ bool Head::Append(SeriesRef ref, core::TimestampMs time, double value) {
   MemSeries& series = *series_[ref];
   if (time <= series.last_time()) return false;
   if (!histograms_.empty()) CloseHistograms(ref);
-  if (!series.open.empty() &&
-      (series.open.count() >= ChunkWriter::kMaxSamples || WindowStart(series.open.first_time()) != WindowStart(time)))
-    CloseFloats(series);
+  if (!series.open.empty() && WindowStart(series.open.first_time()) != WindowStart(time)) CloseFloats(series);
   series.open.Append(time, value);
+  if (series.open.count() >= kOpenSamples + ref % kOpenSamples) CloseFloats(series);
   Activate(series);
   if (oldest_ == ChunkWriter::kNever || time < oldest_) oldest_ = time;
   return true;
@@ -166,33 +195,22 @@ bool Head::Append(SeriesRef ref, core::TimestampMs time, double value) {
 
 void Head::Read(SeriesRef ref, core::TimestampMs from, core::TimestampMs to, promql::SampleColumns& out) const {
   const MemSeries& series = *series_[ref];
-  const auto read = [&](ChunkReader reader) {
-    while (reader.Next()) {
-      const core::Sample& sample = reader.sample();
-      if (sample.time > to) return;
-      if (sample.time >= from) out.Add(sample.time, sample.value);
-    }
-  };
-  for (const Chunk& chunk : series.closed) {
-    if (chunk.last_time() < from) continue;
-    if (chunk.first_time() > to) return;
-    if (chunk.encoding() == ChunkEncoding::kHistogram)
-      ReadHistograms(HistogramChunkReader(chunk), from, to, out);
-    else
-      read(ChunkReader(chunk));
-  }
+  series.closed.ForEach([&](const ChunkView& chunk) {
+    if (chunk.first > to) return false;
+    if (chunk.last >= from) ReadChunk(chunk, from, to, out);
+    return true;
+  });
   if (const HistogramChunkWriter* open = OpenHistograms(ref))
     if (open->first_time() <= to && open->last_time() >= from) {
       const Chunk sealed = open->Seal();
       ReadHistograms(HistogramChunkReader(sealed), from, to, out);
     }
-  if (!series.open.empty() && series.open.first_time() <= to && series.open.last_time() >= from)
-    read(ChunkReader(series.open));
+  ReadOpen(series.open, from, to, out);
 }
 
 std::vector<SeriesRef> Head::Select(std::span<const core::Matcher> matchers) const {
   return index_.Select(matchers, [&](SeriesRef ref, std::string_view name) {
-    for (const SymbolPair& pair : series_[ref]->label_span())
+    for (const SymbolPair& pair : series_[ref]->labels())
       if (symbols_.Text(pair.name) == name) return symbols_.Text(pair.value);
     return std::string_view{};
   });
@@ -207,13 +225,12 @@ void Head::CloseBefore(core::TimestampMs time) {
   std::erase_if(histograms_, [&](auto& entry) {
     auto& [ref, open] = entry;
     if (open.last_time() >= time) return false;
-    if (!open.empty()) series_[ref]->closed.push_back(open.Seal());
+    if (!open.empty()) series_[ref]->closed.Add(open.Seal().view());
     return true;
   });
   for (const auto& series : series_) {
     if (!series || series->open.empty() || series->open.last_time() >= time) continue;
     CloseFloats(*series);
-    series->open.GiveMemoryBack();  // most likely the series has ended
   }
 }
 
@@ -225,10 +242,9 @@ void Head::DropBefore(core::TimestampMs time) {
   for (SeriesRef ref = 0; ref < series_.size(); ++ref) {
     const auto& series = series_[ref];
     if (!series) continue;
-    std::erase_if(series->closed, [&](const Chunk& chunk) { return chunk.last_time() < time; });
-    if (series->closed.empty()) series->closed.shrink_to_fit();
+    series->closed.DropBefore(time);
     if (!series->closed.empty())
-      see(series->closed.front().first_time());
+      see(series->closed.first_time());
     else if (!series->open.empty())
       see(series->open.first_time());
     else if (const HistogramChunkWriter* histograms = OpenHistograms(ref))
@@ -251,7 +267,7 @@ std::size_t Head::RemoveSeriesBefore(core::TimestampMs time) {
   if (removed.empty()) return 0;
   index_.RemoveIf([&](SeriesRef ref) { return std::ranges::binary_search(removed, ref); });
   for (const SeriesRef ref : removed) {
-    for (const SymbolPair& pair : series_[ref]->label_span()) {
+    for (const SymbolPair& pair : series_[ref]->labels()) {
       symbols_.Release(pair.name);
       symbols_.Release(pair.value);
     }
@@ -268,9 +284,7 @@ std::size_t Head::MemoryBytes() const {
   std::size_t bytes = symbols_.MemoryBytes() + index_.MemoryBytes() + series_.capacity() * sizeof(series_[0]) +
                       buckets_.capacity() * sizeof(std::uint32_t);
   ForEach([&](SeriesRef, const MemSeries& series) {
-    bytes += sizeof(MemSeries) + series.label_count * sizeof(SymbolPair) + series.open.MemoryBytes() +
-             series.closed.capacity() * sizeof(Chunk);
-    for (const Chunk& chunk : series.closed) bytes += chunk.MemoryBytes();
+    bytes += sizeof(MemSeries) + series.labels().size_bytes() + series.open.MemoryBytes() + series.closed.MemoryBytes();
   });
   for (const auto& [ref, open] : histograms_) bytes += sizeof(open) + open.MemoryBytes();
   return bytes;

@@ -23,6 +23,7 @@
 #include "core/model/sample.h"
 #include "rules/promql/queryable.h"
 #include "rules/storage/chunk.h"
+#include "rules/storage/chunk_list.h"
 #include "rules/storage/histogram_chunk.h"
 #include "rules/storage/label_index.h"
 #include "rules/storage/symbol_table.h"
@@ -36,16 +37,30 @@ constexpr core::TimestampMs WindowStart(core::TimestampMs time) {
   return time - (rest < 0 ? rest + kWindowMs : rest);
 }
 
-struct MemSeries {
-  std::unique_ptr<SymbolPair[]> labels;  // sorted by name, as core::Labels is
-  std::uint32_t label_count = 0;
-  std::uint32_t hash = 0;
-  ChunkWriter open;
-  std::vector<Chunk> closed;  // ascending, all before `open`
-  bool active = false;        // counted in Head::active()
+// Its labels stand behind it in the same allocation.
+class MemSeries {
+ public:
+  struct Delete {
+    void operator()(MemSeries* series) const;
+  };
+  using Ptr = std::unique_ptr<MemSeries, Delete>;
+  // The labels are to be written into.
+  static Ptr Make(std::size_t labels, std::uint32_t hash);
 
-  std::span<const SymbolPair> label_span() const { return {labels.get(), label_count}; }
+  const std::uint32_t hash;
+  bool active = false;  // counted in Head::active()
+  ChunkWriter open;
+  ChunkList closed;  // all before `open`
+
+  std::span<SymbolPair> labels() { return {reinterpret_cast<SymbolPair*>(this + 1), label_count_}; }
+  // Sorted by name, as core::Labels is.
+  std::span<const SymbolPair> labels() const { return {reinterpret_cast<const SymbolPair*>(this + 1), label_count_}; }
   core::TimestampMs last_time() const { return open.last_time(); }
+
+ private:
+  MemSeries(std::uint32_t labels, std::uint32_t label_hash) : hash(label_hash), label_count_(labels) {}
+
+  const std::uint32_t label_count_;
 };
 
 class Head {
@@ -60,7 +75,7 @@ class Head {
   // A series read back from a checkpoint or log. False where the reference or the labels are another series' already.
   bool Restore(SeriesRef ref, const core::Labels& labels);
   // Appends a chunk read back; false where it does not follow what the series has.
-  bool RestoreChunk(SeriesRef ref, Chunk chunk);
+  bool RestoreChunk(SeriesRef ref, const ChunkView& chunk);
 
   const MemSeries* Get(SeriesRef ref) const { return ref < series_.size() ? series_[ref].get() : nullptr; }
   MemSeries* Get(SeriesRef ref) { return ref < series_.size() ? series_[ref].get() : nullptr; }
@@ -112,7 +127,7 @@ class Head {
 
   SymbolTable symbols_;
   LabelIndex index_;
-  std::vector<std::unique_ptr<MemSeries>> series_;  // by reference
+  std::vector<MemSeries::Ptr> series_;  // by reference
   // Of each series at most one of the open chunks, of floats and of histograms, has samples.
   std::unordered_map<SeriesRef, HistogramChunkWriter> histograms_;
   std::vector<std::uint32_t> buckets_;  // by labels: reference + 1; 0: empty; linear probing

@@ -8,11 +8,13 @@
 #include <cerrno>
 
 #include "rules/storage/atomic_file.h"
+#include "rules/storage/read_chunk.h"
 #include "rules/storage/wal.h"
 
 namespace pipewarden::rules {
 namespace {
 
+constexpr std::size_t kEntryBytes = 160;  // of a cached block, besides its bytes
 constexpr std::string_view kMagic = "PWSEG01\n";
 constexpr std::string_view kEndMagic = "PWSEGEND";
 constexpr std::size_t kIndexEntryBytes = 20;
@@ -34,18 +36,18 @@ std::uint64_t GetFixed(std::string_view in, std::size_t at, unsigned bytes) {
 std::string MakeBlock(const MemSeries& series, core::TimestampMs start, core::TimestampMs end, std::uint64_t& samples) {
   std::string chunks;
   std::uint64_t count = 0;
-  for (const Chunk& chunk : series.closed) {
-    if (chunk.first_time() < start || chunk.last_time() >= end) continue;
-    PutVarint(chunks, static_cast<std::uint64_t>(chunk.encoding()));
-    PutVarint(chunks, chunk.count());
-    PutSigned(chunks, chunk.first_time() - start);
-    PutVarint(chunks, static_cast<std::uint64_t>(chunk.last_time() - chunk.first_time()));
-    const auto bytes = chunk.bytes();
-    PutVarint(chunks, bytes.size());
-    chunks.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    samples += chunk.count();
+  series.closed.ForEach([&](const ChunkView& chunk) {
+    if (chunk.first < start || chunk.last >= end) return true;
+    PutVarint(chunks, static_cast<std::uint64_t>(chunk.encoding));
+    PutVarint(chunks, chunk.count);
+    PutSigned(chunks, chunk.first - start);
+    PutVarint(chunks, static_cast<std::uint64_t>(chunk.last - chunk.first));
+    PutVarint(chunks, chunk.bytes.size());
+    chunks.append(reinterpret_cast<const char*>(chunk.bytes.data()), chunk.bytes.size());
+    samples += chunk.count;
     ++count;
-  }
+    return true;
+  });
   if (count == 0) return {};
   std::string block;
   PutVarint(block, count);
@@ -65,11 +67,11 @@ SegmentCache::Bytes SegmentCache::Get(Key key) {
 void SegmentCache::Put(Key key, Bytes bytes) {
   const core::MutexLock lock(mutex_);
   if (bytes->size() > max_bytes_ / 4 || places_.contains(key)) return;
-  bytes_ += bytes->size();
+  bytes_ += bytes->size() + kEntryBytes;
   entries_.emplace_front(key, std::move(bytes));
   places_[key] = entries_.begin();
   while (bytes_ > max_bytes_ && !entries_.empty()) {
-    bytes_ -= entries_.back().second->size();
+    bytes_ -= entries_.back().second->size() + kEntryBytes;
     places_.erase(entries_.back().first);
     entries_.pop_back();
   }
@@ -219,17 +221,13 @@ core::Result<void> Segment::Read(SeriesRef ref, core::TimestampMs from, core::Ti
     rest.remove_prefix(size);
     if (first_time > to) break;
     if (first_time + static_cast<core::TimestampMs>(span) < from) continue;
-    if (encoding == static_cast<std::uint64_t>(ChunkEncoding::kHistogram)) {
-      ReadHistograms(HistogramChunkReader(first_time, static_cast<std::uint32_t>(count), bytes), from, to, out);
-      continue;
-    }
-    if (encoding != static_cast<std::uint64_t>(ChunkEncoding::kXor)) continue;  // a newer binary's
-    ChunkReader reader(first_time, static_cast<std::uint32_t>(count),
-                       {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
-    while (reader.Next()) {
-      if (reader.sample().time > to) break;
-      if (reader.sample().time >= from) out.Add(reader.sample().time, reader.sample().value);
-    }
+    if (encoding == 0 || encoding > kLastEncoding) continue;  // a newer binary's
+    ReadChunk({.encoding = static_cast<ChunkEncoding>(encoding),
+               .first = first_time,
+               .last = first_time + static_cast<core::TimestampMs>(span),
+               .count = static_cast<std::uint32_t>(count),
+               .bytes = {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}},
+              from, to, out);
   }
   if (!good) return core::Fail(Damage("a block does not read back"));
   return {};

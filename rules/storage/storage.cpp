@@ -23,9 +23,12 @@ void WriteHead(const Head& head, WalEncoder& encoder, AtomicFile& file) {
   encoder.State(head.OldestTime().value_or(ChunkWriter::kNever), head.next_ref());
   head.ForEach([&](SeriesRef ref, const MemSeries& series) {
     encoder.Series(ref, series.last_time(), head.LabelsOf(ref));
-    for (const Chunk& chunk : series.closed) encoder.Chunk(ref, chunk);
-    if (!series.open.empty()) encoder.Chunk(ref, series.open.Seal());
-    if (const HistogramChunkWriter* open = head.OpenHistograms(ref)) encoder.Chunk(ref, open->Seal());
+    series.closed.ForEach([&](const ChunkView& chunk) {
+      encoder.Chunk(ref, chunk);
+      return true;
+    });
+    if (!series.open.empty()) encoder.Chunk(ref, series.open.Seal().view());
+    if (const HistogramChunkWriter* open = head.OpenHistograms(ref)) encoder.Chunk(ref, open->Seal().view());
     file.Write(encoder.buffer());
     encoder.Clear();
   });
@@ -80,6 +83,11 @@ core::TimestampMs Storage::TickTime(core::TimestampMs now) {
 // --- appending ---
 
 std::optional<SeriesRef> Storage::Resolve(const core::Labels& labels, std::string_view source) {
+  const core::MutexLock turn(writer_);
+  return ResolveInTurn(labels, source);
+}
+
+std::optional<SeriesRef> Storage::ResolveInTurn(const core::Labels& labels, std::string_view source) {
   {
     const ReaderLock lock(mutex_);
     if (auto found = head_.Find(labels)) return found;
@@ -100,12 +108,14 @@ std::optional<SeriesRef> Storage::Resolve(const core::Labels& labels, std::strin
 }
 
 std::size_t Storage::Append(core::TimestampMs time, std::span<const RefSample> samples) {
+  const core::MutexLock turn(writer_);
   std::size_t appended = 0;
   AppendBatch(time, samples, false, appended);
   return appended;
 }
 
 std::size_t Storage::Append(core::TimestampMs time, std::span<const RefHistogram> samples) {
+  const core::MutexLock turn(writer_);
   std::vector<RefHistogram> good;
   std::size_t late = 0;
   const core::TimestampMs sealed = SealedUntil();
@@ -193,6 +203,11 @@ void Storage::AppendBatch(core::TimestampMs time, std::span<const RefSample> sam
 }
 
 void Storage::End(std::span<const SeriesRef> series, core::TimestampMs time) {
+  const core::MutexLock turn(writer_);
+  EndInTurn(series, time);
+}
+
+void Storage::EndInTurn(std::span<const SeriesRef> series, core::TimestampMs time) {
   std::vector<RefSample> markers;
   {
     const ReaderLock lock(mutex_);
@@ -252,8 +267,9 @@ class TakeVisitor final : public core::SampleVisitor {
   }
 
  private:
-  SeriesRef Resolve(const core::Series& series) {
-    return storage_.Resolve(series.labels, name_).value_or(Storage::kDropped);
+  // Take holds the turn while the source visits.
+  SeriesRef Resolve(const core::Series& series) PW_NO_ANALYSIS {
+    return storage_.ResolveInTurn(series.labels, name_).value_or(Storage::kDropped);
   }
   void FallOutOfStep() {
     in_step_ = false;
@@ -273,6 +289,7 @@ class TakeVisitor final : public core::SampleVisitor {
 };
 
 void Storage::Take(core::SampleSource& source, core::TimestampMs time) {
+  const core::MutexLock turn(writer_);
   const std::string_view name = source.name();
   Source& known = sources_[std::string(name)];
   TakeVisitor visitor(*this, known, name);
@@ -280,17 +297,18 @@ void Storage::Take(core::SampleSource& source, core::TimestampMs time) {
   const std::vector<SeriesRef> gone = visitor.Finish();
   std::size_t appended = 0;
   AppendBatch(time, visitor.samples(), true, appended);
-  if (!gone.empty()) End(gone, time);
+  if (!gone.empty()) EndInTurn(gone, time);
 }
 
 void Storage::Forget(std::string_view source_name, core::TimestampMs time) {
+  const core::MutexLock turn(writer_);
   const auto found = sources_.find(std::string(source_name));
   if (found == sources_.end()) return;
   std::vector<SeriesRef> gone;
   for (const SourceSeries& series : found->second.series)
     if (series.ref != kDropped) gone.push_back(series.ref);
   sources_.erase(found);
-  End(gone, time);
+  EndInTurn(gone, time);
 }
 
 // --- the log ---
@@ -313,7 +331,7 @@ void Storage::WriteLog() {
   log_failed_ = !written.has_value();
   encoder_.Clear();
   if (recovered)
-    Checkpoint();
+    CheckpointInTurn();
   else if (log_.size() > options_.wal_file_bytes)
     OpenNextLog();
 }
@@ -330,7 +348,12 @@ void Storage::OpenNextLog() {
 }
 
 bool Storage::Checkpoint() {
-  // Samples that come after go to the new log; none come between, for this is the writer.
+  const core::MutexLock turn(writer_);
+  return CheckpointInTurn();
+}
+
+bool Storage::CheckpointInTurn() {
+  // Samples that come after go to the new log; none come between, for it is our turn.
   const std::uint64_t before = log_number_;
   OpenNextLog();
   if (log_number_ == before) return false;
@@ -376,6 +399,7 @@ void Storage::RemoveOldLogs() {
 // --- upkeep ---
 
 void Storage::Maintain(core::TimestampMs now) {
+  const core::MutexLock turn(writer_);
   RemoveDamaged();
   if (newest_time() != ChunkWriter::kNever && newest_time() >= next_seal_try_) SealWindow();
   if (now >= next_retention_) {
@@ -422,7 +446,7 @@ void Storage::SealWindow() {
     }
     head_.DropBefore(end);
   }
-  Checkpoint();
+  CheckpointInTurn();
   next_retention_ = ChunkWriter::kNever;
 }
 

@@ -11,8 +11,8 @@
 // what was appended is in the logs, or in the segment, or in both (samples before the newest segment's end are skipped
 // when logs are read).
 //
-// Threads: one writer (the rules thread) calls everything under "writer" below; Open(from, to) and what it returns may
-// be used by any number of threads meanwhile. A batch becomes visible whole.
+// Threads: what stands under "writers" below takes turns (mostly it is the rules thread that writes); Open(from, to)
+// and what it returns may be used by any number of threads meanwhile. A batch becomes visible whole.
 #pragma once
 
 #include <atomic>
@@ -61,29 +61,30 @@ class Storage final : public core::SampleSink, public RuleStore {
                                                      std::shared_ptr<prometheus::Registry> registry);
   ~Storage() override;
 
-  // --- writer ---
+  // --- writers ---
 
   // The timestamp for what is measured now: `now`, or one millisecond after the last one where the wall clock has
   // stepped back (which is counted and logged).
+  // Rules thread only.
   core::TimestampMs TickTime(core::TimestampMs now);
   // SampleSink. A sample whose series has one at `time` or later already is kept one millisecond after that.
-  void Take(core::SampleSource& source, core::TimestampMs time) override;
-  void Forget(std::string_view source_name, core::TimestampMs time) override;
+  void Take(core::SampleSource& source, core::TimestampMs time) override EXCLUDES(writer_);
+  void Forget(std::string_view source_name, core::TimestampMs time) override EXCLUDES(writer_);
 
   // The series with these labels, made where there is none yet. nullopt at the series limit; `source` is who is told.
-  std::optional<SeriesRef> Resolve(const core::Labels& labels, std::string_view source) override;
+  std::optional<SeriesRef> Resolve(const core::Labels& labels, std::string_view source) override EXCLUDES(writer_);
   // Appends at one time. Samples not after their series' newest, or before what is sealed, are dropped and counted.
   // Returns how many were appended.
-  std::size_t Append(core::TimestampMs time, std::span<const RefSample> samples) override;
+  std::size_t Append(core::TimestampMs time, std::span<const RefSample> samples) override EXCLUDES(writer_);
   // The same of native histograms. What is none (core::Validate), or has too many buckets, is dropped and counted.
-  std::size_t Append(core::TimestampMs time, std::span<const RefHistogram> samples) override;
+  std::size_t Append(core::TimestampMs time, std::span<const RefHistogram> samples) override EXCLUDES(writer_);
   // Seals, checkpoints, applies retention, as is due. Cheap where nothing is; call it after each tick.
-  void Maintain(core::TimestampMs now);
+  void Maintain(core::TimestampMs now) EXCLUDES(writer_);
   // Writes a checkpoint, so that the next start has no log to read. Not needed for safety; good before an orderly end.
   // False where none could be written (which is logged).
-  bool Checkpoint();
+  bool Checkpoint() EXCLUDES(writer_);
   // Ends these series with a staleness marker, but for those that have a sample at that time already.
-  void End(std::span<const SeriesRef> series, core::TimestampMs time) override;
+  void End(std::span<const SeriesRef> series, core::TimestampMs time) override EXCLUDES(writer_);
   // The last call: a checkpoint, for a quick next start.
   void Close() { Checkpoint(); }
 
@@ -96,7 +97,7 @@ class Storage final : public core::SampleSink, public RuleStore {
   std::size_t MemoryBytes() const;
   // Of opening: records, or tails of files, that did not read back.
   std::uint64_t wal_corruptions() const { return wal_corruptions_; }
-  // Writer: the wall clock is behind the samples (see TickTime).
+  // Rules thread: the wall clock is behind the samples (see TickTime).
   bool clock_is_behind() const { return clock_is_behind_; }
 
  private:
@@ -117,13 +118,17 @@ class Storage final : public core::SampleSink, public RuleStore {
 
   Storage(StorageOptions options, core::Logger logger, std::shared_ptr<prometheus::Registry> registry);
 
-  void AppendBatch(core::TimestampMs time, std::span<const RefSample> samples, bool move_late, std::size_t& appended);
-  void WriteLog();
-  void OpenNextLog();
-  void SealWindow();
-  void ApplyRetention(core::TimestampMs now);
-  void RemoveDamaged();
-  void RemoveOldLogs();
+  std::optional<SeriesRef> ResolveInTurn(const core::Labels& labels, std::string_view source) REQUIRES(writer_);
+  void AppendBatch(core::TimestampMs time, std::span<const RefSample> samples, bool move_late, std::size_t& appended)
+      REQUIRES(writer_);
+  void EndInTurn(std::span<const SeriesRef> series, core::TimestampMs time) REQUIRES(writer_);
+  void WriteLog() REQUIRES(writer_);
+  void OpenNextLog() REQUIRES(writer_);
+  bool CheckpointInTurn() REQUIRES(writer_);
+  void SealWindow() REQUIRES(writer_);
+  void ApplyRetention(core::TimestampMs now) REQUIRES(writer_);
+  void RemoveDamaged() REQUIRES(writer_);
+  void RemoveOldLogs() REQUIRES(writer_);
   std::uint64_t DiskBytes() const;
   core::TimestampMs SealedUntil() const;
   std::string PathOf(std::string_view kind, std::uint64_t number, std::string_view extension) const;
@@ -143,17 +148,20 @@ class Storage final : public core::SampleSink, public RuleStore {
   mutable core::Mutex labels_mutex_;
   mutable std::unordered_map<SeriesRef, promql::LabelsPtr> labels_ GUARDED_BY(labels_mutex_);
 
-  // The writer's own.
-  std::unordered_map<std::string, Source> sources_;
-  WalFile log_;
-  std::uint64_t log_number_ = 0;
-  WalEncoder encoder_;
-  bool log_failed_ = false;
-  std::uint64_t wal_corruptions_ = 0;
+  // The writers' own; taken before mutex_.
+  core::Mutex writer_;
+  std::unordered_map<std::string, Source> sources_ GUARDED_BY(writer_);
+  WalFile log_ GUARDED_BY(writer_);
+  std::uint64_t log_number_ GUARDED_BY(writer_) = 0;
+  WalEncoder encoder_ GUARDED_BY(writer_);
+  bool log_failed_ GUARDED_BY(writer_) = false;
+  core::TimestampMs next_retention_ GUARDED_BY(writer_) = ChunkWriter::kNever;
+  core::TimestampMs next_seal_try_ GUARDED_BY(writer_) = ChunkWriter::kNever;
+
+  // Rules thread.
   core::TimestampMs last_tick_ = ChunkWriter::kNever;
   bool clock_is_behind_ = false;
-  core::TimestampMs next_retention_ = ChunkWriter::kNever;
-  core::TimestampMs next_seal_try_ = ChunkWriter::kNever;
+  std::uint64_t wal_corruptions_ = 0;  // of opening
 };
 
 }  // namespace pipewarden::rules

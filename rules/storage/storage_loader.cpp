@@ -70,7 +70,7 @@ class Replay final : public WalVisitor {
   void OnChunk(SeriesRef ref, Chunk chunk) override {
     if (chunk.last_time() < sealed_until_) return;
     const core::TimestampMs last = chunk.last_time();
-    if (head_.RestoreChunk(ref, std::move(chunk)))
+    if (head_.RestoreChunk(ref, chunk.view()))
       newest = std::max(newest, last);
     else
       ++unreadable;
@@ -149,6 +149,7 @@ class StorageLoader {
     if (auto made = core::MakePrivateFolder(storage_.options_.path); !made) return made;
     auto files = ListFiles(storage_.options_.path);
     if (!files) return core::Fail(files.error());
+    const core::MutexLock turn(storage_.writer_);
     LoadSegments(*files);
     LoadHead(*files);
     storage_.OpenNextLog();
@@ -157,7 +158,7 @@ class StorageLoader {
                         "no log could be created in " + storage_.options_.path + ": is the disk full or read-only?");
     if (damaged_ || files->logs.size() > kManyLogs) {
       // What was read of a damaged log is in the checkpoint; only then the log may go.
-      if (storage_.Checkpoint())
+      if (storage_.CheckpointInTurn())
         for (const auto& [path, why] : torn_logs_) Aside(path, why);
     }
     return {};
@@ -202,7 +203,7 @@ class StorageLoader {
     return false;
   }
 
-  void LoadHead(const Files& files) {
+  void LoadHead(const Files& files) REQUIRES(storage_.writer_) {
     const WriterLock lock(storage_.mutex_);
     Replay replay(storage_.head_, sealed_until_, storage_.options_.max_series);
     std::uint64_t from = 0;

@@ -154,8 +154,7 @@ bool ReadChunk(std::string_view in, WalVisitor& visitor) {
   if (!TakeRef(in, ref) || !TakeVarint(in, encoding) || !TakeVarint(in, count) || !TakeSigned(in, first) ||
       !TakeSigned(in, last) || !TakeString(in, bytes) || count > 0xFFFF || bytes.size() > 0xFFFF)
     return false;
-  if (encoding < static_cast<std::uint64_t>(ChunkEncoding::kXor) ||
-      encoding > static_cast<std::uint64_t>(ChunkEncoding::kHistogram))
+  if (encoding < static_cast<std::uint64_t>(ChunkEncoding::kXor) || encoding > kLastEncoding)
     return true;  // a newer binary's
   visitor.OnChunk(ref, Chunk(first, last, static_cast<std::uint16_t>(count),
                              {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
@@ -251,15 +250,14 @@ void WalEncoder::Histograms(core::TimestampMs time, std::span<const RefHistogram
   Finish(start);
 }
 
-void WalEncoder::Chunk(SeriesRef ref, const rules::Chunk& chunk) {
+void WalEncoder::Chunk(SeriesRef ref, const ChunkView& chunk) {
   const std::size_t start = Begin(kChunk);
   PutVarint(buffer_, ref);
-  PutVarint(buffer_, static_cast<std::uint64_t>(chunk.encoding()));
-  PutVarint(buffer_, chunk.count());
-  PutSigned(buffer_, chunk.first_time());
-  PutSigned(buffer_, chunk.last_time());
-  const auto bytes = chunk.bytes();
-  PutString(buffer_, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  PutVarint(buffer_, static_cast<std::uint64_t>(chunk.encoding));
+  PutVarint(buffer_, chunk.count);
+  PutSigned(buffer_, chunk.first);
+  PutSigned(buffer_, chunk.last);
+  PutString(buffer_, {reinterpret_cast<const char*>(chunk.bytes.data()), chunk.bytes.size()});
   Finish(start);
 }
 

@@ -49,7 +49,7 @@ class WalEncoder {
   void Series(SeriesRef ref, core::TimestampMs newest, const core::Labels& labels);
   void Samples(core::TimestampMs time, std::span<const RefSample> samples);
   void Histograms(core::TimestampMs time, std::span<const RefHistogram> samples);
-  void Chunk(SeriesRef ref, const rules::Chunk& chunk);
+  void Chunk(SeriesRef ref, const ChunkView& chunk);
   void State(core::TimestampMs head_start, SeriesRef next_ref);
   void End();
 

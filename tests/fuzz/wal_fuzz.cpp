@@ -2,9 +2,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <string>
 #include <string_view>
 
+#include "rules/storage/read_chunk.h"
 #include "rules/storage/wal.h"
 
 namespace {
@@ -16,8 +18,10 @@ class Reader final : public rules::WalVisitor {
   void OnSeries(rules::SeriesRef, core::TimestampMs, core::Labels labels) override { seen += labels.size(); }
   void OnSamples(core::TimestampMs, std::span<const rules::RefSample> samples) override { seen += samples.size(); }
   void OnChunk(rules::SeriesRef, rules::Chunk chunk) override {
-    rules::ChunkReader reader(chunk);
-    while (reader.Next()) ++seen;
+    constexpr core::TimestampMs kEver = std::numeric_limits<core::TimestampMs>::max();
+    rules::promql::SampleColumns samples;
+    rules::ReadChunk(chunk.view(), -kEver, kEver, samples);
+    seen += samples.size();
   }
   std::size_t seen = 0;
 };

@@ -78,6 +78,7 @@ class RangeWindow {
   TimestampMs start = 0;
   TimestampMs end = 0;
   TimestampMs eval_time = 0;  // the step, before @ and offset
+  bool ascending = false;     // no float of the series is below the one before: a counter without a reset
   CallNotes* notes = nullptr;
 
   std::size_t size() const { return values.size(); }  // floats only

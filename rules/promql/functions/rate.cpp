@@ -121,7 +121,7 @@ double Extrapolated(Window window, Kind kind) {
   if (count < 2) return Absent();
   const std::span<const double> values = window.values;
   double result = values.back() - values.front();
-  if (kind.counter)
+  if (kind.counter && !window.ascending)
     for (std::size_t i = 1; i < count; ++i)
       if (values[i] < values[i - 1]) result += values[i - 1];
   return result * ExtrapolationFactor(window, window.times, kind, values.front(), result);

@@ -4,8 +4,11 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <vector>
+
+#include "rules/storage/read_chunk.h"
 
 namespace pipewarden::rules {
 namespace {
@@ -13,6 +16,15 @@ namespace {
 std::vector<core::Sample> ReadAll(ChunkReader reader) {
   std::vector<core::Sample> out;
   while (reader.Next()) out.push_back(reader.sample());
+  return out;
+}
+
+std::vector<core::Sample> ReadAll(const Chunk& chunk) {
+  constexpr auto kEver = std::numeric_limits<core::TimestampMs>::max();
+  promql::SampleColumns samples;
+  ReadChunk(chunk.view(), -kEver, kEver, samples);
+  std::vector<core::Sample> out;
+  for (std::size_t i = 0; i < samples.size(); ++i) out.push_back({samples.times[i], samples.values[i]});
   return out;
 }
 
@@ -55,10 +67,18 @@ BOOST_DATA_TEST_CASE(what_goes_in_comes_out, boost::unit_test::data::make(kShape
     wanted.push_back({time, value});
     CheckSame(ReadAll(ChunkReader(writer)), wanted);
   }
-  const Chunk sealed = writer.Seal();
-  CheckSame(ReadAll(ChunkReader(sealed)), wanted);
-  BOOST_TEST(sealed.first_time() == wanted.front().time);
-  BOOST_TEST(sealed.last_time() == wanted.back().time);
+  std::vector<core::TimestampMs> times;
+  std::vector<double> values;
+  for (const core::Sample& sample : wanted) {
+    times.push_back(sample.time);
+    values.push_back(sample.value);
+  }
+  for (const bool packed : {false, true}) {
+    const Chunk sealed = packed ? Chunk::Of(times, values) : writer.Seal();
+    CheckSame(ReadAll(sealed), wanted);
+    BOOST_TEST(sealed.first_time() == wanted.front().time);
+    BOOST_TEST(sealed.last_time() == wanted.back().time);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_constant_on_our_own_clock_costs_two_bits_a_sample) {

@@ -59,7 +59,7 @@ Made MakeFile() {
   ChunkWriter chunk;
   chunk.Append(5, 1);
   chunk.Append(9, 2);
-  encoder.Chunk(7, chunk.Seal());
+  encoder.Chunk(7, chunk.Seal().view());
   add();
   encoder.End();
   add();
