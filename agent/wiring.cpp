@@ -1,5 +1,6 @@
 #include "agent/wiring.h"
 
+#include <malloc.h>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
@@ -10,6 +11,7 @@
 #include <filesystem>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "agent/config.h"
 #include "agent/event_judge.h"
@@ -49,7 +51,7 @@ struct Agent::Parts {
 
   core::Result<void> Lock(const Config& config);
   core::Result<void> Open(const Config& config);
-  core::Result<void> Apply(const Config& config);
+  core::Result<void> Apply(std::shared_ptr<const Config> next);
   core::Result<void> Serve();
   core::Task<core::Result<void>> Start();
   core::Task<core::Result<void>> Reload();
@@ -57,6 +59,7 @@ struct Agent::Parts {
   core::Task<void> Stop();
   core::Task<void> Ticks();
   core::TimestampMs Tick(core::TimestampMs wall);  // rules thread; when the next group is due
+  void GiveMemoryBack();
   core::Result<void> PutAlerts(std::vector<core::Alert> alerts);
   void MakeMetrics();
   void TellReload(bool successful);
@@ -92,6 +95,7 @@ struct Agent::Parts {
   int reloads = 0;         // under way, or waiting for that one
   bool reloading = false;  // one is under way
   bool stopped = false;
+  core::MonoTime next_trim{};  // rules thread
 
   prometheus::Gauge* reload_successful = nullptr;
   prometheus::Gauge* reload_time = nullptr;
@@ -104,6 +108,7 @@ namespace {
 constexpr core::Duration kLoadPatience = std::chrono::minutes(1);
 constexpr core::Duration kReloadPause = std::chrono::milliseconds(10);
 constexpr int kMaxReloads = 8;
+constexpr core::Duration kTrimEvery = std::chrono::seconds(30);
 
 std::string HostName() {
   char name[256] = {};
@@ -167,7 +172,9 @@ core::Result<void> Agent::Parts::Open(const Config& first) {
       .delayed_name_removal = options.features.delayed_name_removal});
   rules = std::make_unique<rules::RuleManager>(
       *storage, *engine, clock,
-      rules::RuleManagerOptions{.external_url = ExternalUrl(options), .parse = options.features.promql},
+      rules::RuleManagerOptions{.external_url = ExternalUrl(options),
+                                .parse = options.features.promql,
+                                .on_aside = [this] { rules_thread->Post([this] { rules->Collect(); }); }},
       logger.With({{"part", "rules"}}), registry, [this](std::vector<core::Alert> alerts) {
         loop.Post([this, alerts = std::move(alerts)]() mutable {
           if (const auto taken = PutAlerts(std::move(alerts)); !taken)
@@ -193,21 +200,21 @@ core::Result<void> Agent::Parts::Open(const Config& first) {
 }
 
 // One turn of the loop: every part gets its list and compares by identity. The rules first: only they can refuse.
-core::Result<void> Agent::Parts::Apply(const Config& next) {
-  const bool posted =
-      rules_thread->Post([this, files = next.rule_files, interval = next.global.evaluation_interval,
-                          external_labels = next.global.external_labels, now = core::ToMs(clock.Now())]() mutable {
-        rules->Apply(files, interval, external_labels, now);
-      });
+core::Result<void> Agent::Parts::Apply(std::shared_ptr<const Config> next) {
+  // A thousand rules take milliseconds to copy, and to destroy: not here.
+  const bool posted = rules_thread->Post([this, next, now = core::ToMs(clock.Now())] {
+    rules->Apply(next->rule_files, next->global.evaluation_interval, next->global.external_labels, now);
+  });
   if (!posted)
     return core::Fail(core::ErrorCode::kUnavailable, "the rules thread is behind or has ended: try again later");
-  probes->Apply(next.probes);
-  logs->Apply(next.logs);
-  host->Apply(next.host);
-  freshness->Apply(next.freshness);
-  pipelines->Apply(next.pipelines);
-  alertmanager->Apply(next.alerting.routing);
-  forwarder->Apply(next.alerting.alertmanagers);
+  probes->Apply(next->probes);
+  logs->Apply(next->logs);
+  host->Apply(next->host);
+  freshness->Apply(next->freshness);
+  pipelines->Apply(next->pipelines);
+  alertmanager->Apply(next->alerting.routing);
+  forwarder->Apply(next->alerting.alertmanagers);
+  rules_thread->Post([before = std::exchange(config, std::move(next))] {});
   return {};
 }
 
@@ -369,7 +376,7 @@ core::Task<core::Result<void>> Agent::Parts::Start() {
   // An address that is taken is found before any run of the agent before us goes on.
   result = Serve();
   if (result) result = co_await pipelines->Open();
-  if (result) result = Apply(*config);
+  if (result) result = Apply(config);
   if (!result) co_return result;
   TellReload(true);
   tasks.Spawn("ticks", Ticks());
@@ -412,10 +419,9 @@ core::Task<core::Result<void>> Agent::Parts::ReadAndApply() {
     result = core::Fail(take_web_config.error());
     co_return result;
   }
-  result = Apply(**loaded);
+  result = Apply(*loaded);
   if (!result) co_return result;
   (*take_web_config)();
-  config = std::move(*loaded);
   TellWarnings();
   logger.Info("configuration reloaded");
   co_return result;
@@ -442,10 +448,18 @@ core::Task<void> Agent::Parts::Ticks() {
   }
 }
 
+// What a start, large requests and queries have left free within the allocator's arenas.
+void Agent::Parts::GiveMemoryBack() {
+  if (clock.jumps() || clock.Monotonic() < next_trim) return;
+  next_trim = clock.Monotonic() + kTrimEvery;
+  ::malloc_trim(0);
+}
+
 core::TimestampMs Agent::Parts::Tick(core::TimestampMs wall) {
   const core::TimestampMs time = storage->TickTime(wall);
   for (const auto& source : sources) storage->Take(*source, time);
   rules->Tick(time);
+  GiveMemoryBack();
   return rules->NextDue(time);
 }
 
@@ -461,7 +475,12 @@ core::Task<void> Agent::Parts::Stop() {
   if (probes) co_await probes->Stop();
   if (logs) co_await logs->Stop();
   if (server) co_await loop.Blocking([this] { server->Stop(); });
-  if (rules_thread) co_await loop.Blocking([this] { rules_thread->Stop(); });
+  if (rules_thread) {
+    co_await loop.Blocking([this] {
+      rules_thread->Stop();
+      rules->Stop();
+    });
+  }
   if (forwarder) co_await forwarder->Stop(std::chrono::seconds(5));
   if (alertmanager) co_await alertmanager->Stop();
   if (storage) co_await loop.Blocking([this] { storage->Checkpoint(); });

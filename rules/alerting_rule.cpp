@@ -21,7 +21,7 @@ TemplateQuery QueryForTemplates(const RuleContext& context) {
   return [&context](std::string_view text) -> core::Result<std::vector<TemplateSample>> {
     auto tree = promql::ParseExpr(text, context.parse);
     if (!tree) return core::Fail(tree.error());
-    auto result = context.query(**tree, context.time - context.offset);
+    auto result = context.template_query(**tree, context.time - context.offset);
     if (!result) return core::Fail(result.error());
     auto samples = VectorOf(*result);
     if (!samples) return core::Fail(samples.error());

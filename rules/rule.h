@@ -20,10 +20,11 @@ using QueryFunction =
 
 // What an evaluation of a rule sees.
 struct RuleContext {
-  const QueryFunction& query;
-  core::TimestampMs time = 0;    // of the evaluation
-  core::TimestampMs offset = 0;  // the query looks, and samples are written, this much earlier
-  std::size_t limit = 0;         // of alerts or series; 0: none
+  const QueryFunction& query;           // of the rule's own expression; may be cut short
+  const QueryFunction& template_query;  // of templates
+  core::TimestampMs time = 0;           // of the evaluation
+  core::TimestampMs offset = 0;         // the query looks, and samples are written, this much earlier
+  std::size_t limit = 0;                // of alerts or series; 0: none
   const core::Labels& external_labels;
   const std::string& external_url;
   promql::ParseOptions parse{};  // of queries in templates

@@ -96,6 +96,7 @@ RuleGroup::RuleGroup(const RuleGroupConfig& config, std::string file, core::Dura
 
 RuleContext RuleGroup::ContextAt(core::TimestampMs now, const GroupEnvironment& environment) const {
   return {.query = environment.query,
+          .template_query = environment.template_query ? environment.template_query : environment.query,
           .time = now,
           .offset = offset_ms_,
           .limit = limit_,
@@ -105,21 +106,43 @@ RuleContext RuleGroup::ContextAt(core::TimestampMs now, const GroupEnvironment& 
 }
 
 RuleGroup::Outcome RuleGroup::Evaluate(core::TimestampMs now, const GroupEnvironment& environment) {
+  Outcome outcome = Begin(now);
+  GoOn(now, environment, outcome);
+  return outcome;
+}
+
+RuleGroup::Outcome RuleGroup::Begin(core::TimestampMs now) {
   Outcome outcome;
   if (next_due_ != 0) outcome.missed = static_cast<std::size_t>((now - next_due_) / interval_ms_);
   next_due_ = (now / interval_ms_ + 1) * interval_ms_;
+  next_rule_ = 0;
+  return outcome;
+}
+
+std::size_t RuleGroup::Skip(core::TimestampMs now) {
+  const auto missed = static_cast<std::size_t>((now - next_due_) / interval_ms_) + 1;
+  next_due_ = (now / interval_ms_ + 1) * interval_ms_;
+  return missed;
+}
+
+void RuleGroup::GoOn(core::TimestampMs now, const GroupEnvironment& environment, Outcome& outcome) {
+  outcome.unfinished = false;
   const core::MonoTime start = environment.clock.Monotonic();
   const RuleContext context = ContextAt(now, environment);
-  for (Entry& entry : rules_) {
+  for (; next_rule_ < rules_.size(); ++next_rule_) {
+    Entry& entry = rules_[next_rule_];
+    outcome.unfinished = environment.stop && environment.stop();
+    auto samples = outcome.unfinished ? std::nullopt : EvaluateRule(entry, context, outcome, environment);
+    if (outcome.unfinished) break;
     entry.marked = false;
-    auto samples = EvaluateRule(entry, context, outcome, environment);
     if (samples) Write(entry, std::move(*samples), now - offset_ms_, environment.storage);
   }
+  outcome.seconds += core::ToSeconds(environment.clock.Monotonic() - start);
+  if (outcome.unfinished) return;
   if (evaluations_ < kEvaluationsBeforeRestore && ++evaluations_ == kEvaluationsBeforeRestore)
     Restore(context, environment);
   last_evaluation_ = now;
-  last_seconds_ = outcome.seconds = core::ToSeconds(environment.clock.Monotonic() - start);
-  return outcome;
+  last_seconds_ = outcome.seconds;
 }
 
 void RuleGroup::MarkReaders(const core::Labels& changed) {
@@ -154,6 +177,10 @@ std::optional<std::vector<OutputSample>> RuleGroup::EvaluateRule(Entry& entry, c
     samples = entry.rule->Evaluate(context);
   } catch (...) {  // one rule fails alone
     samples = core::Fail(core::CaughtError());
+  }
+  if (!samples && environment.stop && environment.stop()) {  // the query was cut short, most likely: it is asked again
+    outcome.unfinished = true;
+    return std::nullopt;
   }
   Rule::Health& health = entry.rule->health;
   health.evaluated = true;

@@ -1,8 +1,9 @@
 // A rule group: rules that are evaluated one after the other at the same timestamp, each seeing what those before it
 // wrote. A group is due at multiples of its interval since the epoch, so that groups of the default interval are judged
-// at our own tick, right after its samples were taken. Rules thread only.
+// at our own tick, right after its samples were taken. Rules thread only, but for GoOn.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,11 @@ struct GroupEnvironment {
   std::string external_url;
   core::TimestampMs resend_ms = 0;
   promql::ParseOptions parse{};
+  // True ends an evaluation before the next rule, or in the midst of a query that tells so by an error of its own: it
+  // is left unfinished and may be gone on with. Null: never.
+  std::function<bool()> stop = nullptr;
+  // Like `query`, but never stopped: of templates, whose errors become text. Null: query.
+  QueryFunction template_query = nullptr;
 };
 
 class RuleGroup {
@@ -49,8 +55,18 @@ class RuleGroup {
     std::size_t failures = 0;         // rules that failed
     double seconds = 0;
     std::vector<std::string> new_errors;  // of rules that went well, or failed otherwise, the time before
+    bool unfinished = false;              // it was stopped; GoOn evaluates the rest
   };
+  // Begin and GoOn.
   Outcome Evaluate(core::TimestampMs now, const GroupEnvironment& environment);
+  // An iteration begins: the next one is due an interval later.
+  Outcome Begin(core::TimestampMs now);
+  // Evaluates the rules that the iteration at `now` has not come to yet. Any thread, but no other call meanwhile, but
+  // for Key, interval_ms, IsDue, next_due and Skip.
+  void GoOn(core::TimestampMs now, const GroupEnvironment& environment, Outcome& outcome);
+  // Leaves out the iteration that is due, because the one before is still going on. Returns how many are missed so.
+  std::size_t Skip(core::TimestampMs now);
+  double last_seconds() const { return last_seconds_; }
 
   // Between ticks: marks the alerting rules with `for: 0s` that read the series, to be judged before the next tick. A
   // group with a query offset looks at a time before the change, so its rules are left to the tick.
@@ -96,6 +112,7 @@ class RuleGroup {
   core::TimestampMs offset_ms_;
   std::size_t limit_;
   std::vector<Entry> rules_;
+  std::size_t next_rule_ = 0;  // of the iteration
   core::TimestampMs next_due_ = 0;
   core::TimestampMs last_evaluation_ = 0;
   double last_seconds_ = 0;

@@ -18,26 +18,48 @@ RuleManager::RuleManager(Storage& storage, const promql::Engine& engine, const c
       options_(std::move(options)),
       on_alerts_(std::move(on_alerts)),
       metrics_(std::make_unique<RuleMetrics>(std::move(registry))),
+      engine_(engine),
       environment_{.storage = storage,
                    .clock = clock,
-                   .query =
-                       [this, &engine](const promql::Expr& expr, core::TimestampMs time) {
-                         promql::EvalLimits limits;
-                         limits.clock = &clock_;
-                         limits.deadline = clock_.Monotonic() + options_.query_timeout;
-                         return engine.Instant(expr, storage_, time, limits);
-                       },
+                   .query = [this](const promql::Expr& expr,
+                                   core::TimestampMs time) { return Query(expr, time, at_once_until_, nullptr); },
                    .external_labels = {},
                    .external_url = options_.external_url,
                    .resend_ms = std::chrono::duration_cast<std::chrono::milliseconds>(options_.resend_delay).count(),
                    .parse = options_.parse},
-      snapshot_(std::make_shared<const RulesSnapshot>()) {}
+      aside_environment_(environment_),
+      snapshot_(std::make_shared<const RulesSnapshot>()),
+      aside_([this] {
+        if (options_.on_aside) options_.on_aside();
+      }) {
+  environment_.stop = [this] { return clock_.Monotonic() >= at_once_until_; };
+  environment_.template_query = [this](const promql::Expr& expr, core::TimestampMs time) {
+    return Query(expr, time, core::MonoTime::max(), nullptr);
+  };
+  aside_environment_.query = [this](const promql::Expr& expr, core::TimestampMs time) {
+    return Query(expr, time, core::MonoTime::max(), &aside_.cancelled());
+  };
+  aside_environment_.template_query = environment_.template_query;
+  aside_environment_.stop = [this] { return aside_.cancelled().load(); };
+}
+
+core::Result<promql::QueryResult> RuleManager::Query(const promql::Expr& expr, core::TimestampMs time,
+                                                     core::MonoTime until, const std::atomic<bool>* cancel) const {
+  promql::EvalLimits limits;
+  limits.clock = &clock_;
+  limits.deadline = std::min(until, clock_.Monotonic() + options_.query_timeout);
+  limits.cancel = cancel;
+  return engine_.Instant(expr, storage_, time, limits);
+}
 
 RuleManager::~RuleManager() = default;
 
 void RuleManager::Apply(const std::vector<RuleFile>& files, core::Duration default_interval,
                         core::Labels external_labels, core::TimestampMs) {
-  environment_.external_labels = std::move(external_labels);
+  Stop();
+  shifts_.clear();
+  environment_.external_labels = external_labels;
+  aside_environment_.external_labels = std::move(external_labels);
   std::map<std::string, std::unique_ptr<RuleGroup>> old;
   for (auto& group : groups_) old.emplace(group->Key(), std::move(group));
   groups_.clear();
@@ -72,7 +94,13 @@ void RuleManager::FollowClock(core::TimestampMs now) {
   const core::MonoTime mono = clock_.Monotonic();
   if (storage_.clock_is_behind() && last_tick_ != 0) {
     const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(mono - last_tick_mono_).count();
-    for (const auto& group : groups_) group->ShiftTimes(now - last_tick_ - passed);
+    const core::TimestampMs by = now - last_tick_ - passed;
+    for (const auto& group : groups_) {
+      if (aside_.Has(group.get()))
+        shifts_[group.get()] += by;
+      else
+        group->ShiftTimes(by);
+    }
   }
   last_tick_ = now;
   last_tick_mono_ = mono;
@@ -82,18 +110,9 @@ void RuleManager::Tick(core::TimestampMs now) {
   FollowClock(now);
   std::vector<core::Alert> alerts;
   std::vector<bool> changed(groups_.size(), false);
-  for (std::size_t i = 0; i < groups_.size(); ++i) {
-    RuleGroup& group = *groups_[i];
-    if (!group.IsDue(now)) continue;
-    changed[i] = true;
-    RuleGroup::Outcome outcome = group.Evaluate(now, environment_);
-    metrics_->Evaluated(group.Key(), outcome.evaluations, outcome.failures, outcome.missed, outcome.seconds);
-    if (outcome.missed > 0)
-      logger_.Warn("evaluations of a rule group were missed",
-                   {{"group", group.Key()}, {"missed", std::to_string(outcome.missed)}});
-    TellErrors(group, outcome);
-    std::ranges::move(outcome.alerts, std::back_inserter(alerts));
-  }
+  Collect(alerts, changed);
+  for (std::size_t i = 0; i < groups_.size(); ++i)
+    if (groups_[i]->IsDue(now)) Evaluate(i, now, alerts, changed);
   if (!orphans_.empty()) {
     storage_.End(orphans_, now);
     orphans_.clear();
@@ -103,6 +122,72 @@ void RuleManager::Tick(core::TimestampMs now) {
   storage_.Maintain(now);
 }
 
+void RuleManager::Evaluate(std::size_t index, core::TimestampMs now, std::vector<core::Alert>& alerts,
+                           std::vector<bool>& changed) {
+  RuleGroup& group = *groups_[index];
+  if (aside_.Has(&group)) {
+    const std::size_t missed = group.Skip(now);
+    metrics_->Missed(group.Key(), missed);
+    TellMissed(group, missed);
+    return;
+  }
+  RuleGroup::Outcome outcome = group.Begin(now);
+  TellMissed(group, outcome.missed);
+  at_once_until_ = clock_.Monotonic() + kAtOnce;
+  if (group.last_seconds() < core::ToSeconds(kAtOnce))
+    group.GoOn(now, environment_, outcome);
+  else
+    outcome.unfinished = true;
+  if (!outcome.unfinished) {
+    changed[index] = true;
+    Finish(group, std::move(outcome), alerts);
+    return;
+  }
+  aside_.Start(&group, [this, &group, now, outcome = std::move(outcome)]() mutable {
+    group.GoOn(now, aside_environment_, outcome);
+    return std::move(outcome);
+  });
+}
+
+void RuleManager::Finish(const RuleGroup& group, RuleGroup::Outcome outcome, std::vector<core::Alert>& alerts) {
+  metrics_->Evaluated(group.Key(), outcome.evaluations, outcome.failures, outcome.missed, outcome.seconds);
+  TellErrors(group, outcome);
+  std::ranges::move(outcome.alerts, std::back_inserter(alerts));
+}
+
+void RuleManager::Collect(std::vector<core::Alert>& alerts, std::vector<bool>& changed) {
+  for (GroupsAside::Finished& finished : aside_.Collect()) {
+    for (std::size_t i = 0; i < groups_.size(); ++i)
+      if (groups_[i].get() == finished.group) changed[i] = true;
+    if (const auto shift = shifts_.find(finished.group); shift != shifts_.end()) {
+      finished.group->ShiftTimes(shift->second);
+      shifts_.erase(shift);
+    }
+    Finish(*finished.group, std::move(finished.outcome), alerts);
+  }
+}
+
+void RuleManager::Collect() {
+  std::vector<core::Alert> alerts;
+  std::vector<bool> changed(groups_.size(), false);
+  Collect(alerts, changed);
+  Publish(changed);
+  Send(std::move(alerts));
+}
+
+// What is aside is left unfinished: the rules that it has come to keep what they have found.
+void RuleManager::Stop() {
+  std::vector<core::Alert> alerts;
+  for (GroupsAside::Finished& cancelled : aside_.Cancel())
+    std::ranges::move(cancelled.outcome.alerts, std::back_inserter(alerts));
+  Send(std::move(alerts));
+}
+
+void RuleManager::TellMissed(const RuleGroup& group, std::size_t missed) {
+  if (missed == 0) return;
+  logger_.Warn("evaluations of a rule group were missed", {{"group", group.Key()}, {"missed", std::to_string(missed)}});
+}
+
 std::optional<core::TimestampMs> RuleManager::Judge(std::span<const core::Labels> changed, core::TimestampMs now) {
   FollowClock(now);
   std::optional<core::TimestampMs> next;
@@ -110,6 +195,7 @@ std::optional<core::TimestampMs> RuleManager::Judge(std::span<const core::Labels
   std::vector<bool> judged(groups_.size(), false);
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     RuleGroup& group = *groups_[i];
+    if (aside_.Has(&group)) continue;
     for (const core::Labels& labels : changed) group.MarkReaders(labels);
     const auto may_run = group.NextJudgement();
     if (!may_run) continue;
@@ -118,6 +204,7 @@ std::optional<core::TimestampMs> RuleManager::Judge(std::span<const core::Labels
       continue;
     }
     judged[i] = true;
+    at_once_until_ = core::MonoTime::max();
     RuleGroup::Outcome outcome = group.Judge(now, environment_);
     metrics_->Judged(group.Key(), outcome.evaluations, outcome.failures, outcome.seconds);
     TellErrors(group, outcome);

@@ -1,9 +1,14 @@
 // All rule groups: schedule, evaluation, alerts out, state over reloads and restarts.
 //
-// Apply, Tick and NextDue belong to the rules thread, the storage's writer; Snapshot may be called from any thread.
-// Finished alerts are handed to a callback on the rules thread.
+// Groups are evaluated one after the other on the tick. One that takes longer than kAtOnce is gone on with aside
+// (groups_aside.h), from the rule on that it has come to, and begins there from then on, until it is quick again; so no
+// group delays the others, or the tick. What is due while a group is still at it is missed, and counted.
+//
+// Apply, Tick, Judge, Collect and NextDue belong to the rules thread; Snapshot may be called from any thread. Finished
+// alerts are handed to a callback on the rules thread.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -16,6 +21,7 @@
 #include "core/logging.h"
 #include "core/model/alert.h"
 #include "core/time/clock.h"
+#include "rules/groups_aside.h"
 #include "rules/promql/engine.h"
 #include "rules/rule_file.h"
 #include "rules/rule_group.h"
@@ -35,6 +41,8 @@ struct RuleManagerOptions {
   core::Duration resend_delay = std::chrono::minutes(1);    // a firing alert is sent again after it
   core::Duration query_timeout = std::chrono::seconds(30);  // of one rule
   promql::ParseOptions parse{};                             // of queries in templates
+  // A group has been evaluated aside: Collect is to be called soon. Any thread; null: with the next tick.
+  std::function<void()> on_aside = nullptr;
 };
 
 class RuleManager {
@@ -53,9 +61,13 @@ class RuleManager {
   // Evaluates the groups that are due, at this timestamp (one of Storage::TickTime, with its samples taken), and lets
   // the storage do its upkeep.
   void Tick(core::TimestampMs now);
+  // Takes over what was evaluated aside meanwhile.
+  void Collect();
+  // Ends what is aside. No Tick comes after it.
+  void Stop();
   // Between ticks: these series have samples at `now` that change something. The alerting rules with `for: 0s` that
   // read one of them are judged, those of a group together and at most once a second. Returns when to call it again,
-  // with no series, for what had to wait; nullopt where nothing waits.
+  // with no series, for what had to wait; nullopt where nothing waits. A group that is aside is left to its tick.
   std::optional<core::TimestampMs> Judge(std::span<const core::Labels> changed, core::TimestampMs now);
   // When the next group is due; a time far ahead where there is none.
   core::TimestampMs NextDue(core::TimestampMs now) const;
@@ -64,7 +76,15 @@ class RuleManager {
   std::shared_ptr<const RulesSnapshot> Snapshot() const;
 
  private:
+  static constexpr core::Duration kAtOnce = std::chrono::milliseconds(500);
+
+  core::Result<promql::QueryResult> Query(const promql::Expr& expr, core::TimestampMs time, core::MonoTime until,
+                                          const std::atomic<bool>* cancel) const;
   void FollowClock(core::TimestampMs now);
+  void Evaluate(std::size_t index, core::TimestampMs now, std::vector<core::Alert>& alerts, std::vector<bool>& changed);
+  void Finish(const RuleGroup& group, RuleGroup::Outcome outcome, std::vector<core::Alert>& alerts);
+  void Collect(std::vector<core::Alert>& alerts, std::vector<bool>& changed);
+  void TellMissed(const RuleGroup& group, std::size_t missed);
   void TellErrors(const RuleGroup& group, const RuleGroup::Outcome& outcome);
   void Send(std::vector<core::Alert> alerts);
   void Publish(const std::vector<bool>& changed);
@@ -75,8 +95,13 @@ class RuleManager {
   const RuleManagerOptions options_;
   const AlertsCallback on_alerts_;
   std::unique_ptr<RuleMetrics> metrics_;
-  GroupEnvironment environment_;
+  const promql::Engine& engine_;
+  core::MonoTime at_once_until_{};
+  GroupEnvironment environment_;        // on the tick
+  GroupEnvironment aside_environment_;  // changed only while nothing is aside
   std::vector<std::unique_ptr<RuleGroup>> groups_;
+  // The clock's steps while a group was aside.
+  std::map<const RuleGroup*, core::TimestampMs> shifts_;
   std::vector<SeriesRef> orphans_;
   bool applied_ = false;
   core::TimestampMs last_tick_ = 0;
@@ -84,6 +109,8 @@ class RuleManager {
 
   mutable core::Mutex mutex_;
   std::shared_ptr<const RulesSnapshot> snapshot_ GUARDED_BY(mutex_);
+
+  GroupsAside aside_;  // its threads end before what they use
 };
 
 }  // namespace pipewarden::rules

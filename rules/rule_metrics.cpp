@@ -92,6 +92,10 @@ void RuleMetrics::Judged(const std::string& group, std::size_t rules, std::size_
   metrics.seconds.Increment(seconds);
 }
 
+void RuleMetrics::Missed(const std::string& group, std::size_t iterations) {
+  state_->Of(group).missed.Increment(static_cast<double>(iterations));
+}
+
 void RuleMetrics::Forget(const std::string& group) {
   const auto found = state_->groups.find(group);
   if (found == state_->groups.end()) return;

@@ -20,6 +20,8 @@ class RuleMetrics {
   void Evaluated(const std::string& group, std::size_t rules, std::size_t failures, std::size_t missed, double seconds);
   // One evaluation of some of a group's rules between ticks.
   void Judged(const std::string& group, std::size_t rules, std::size_t failures, double seconds);
+  // Iterations of a group left out because one before was still going on.
+  void Missed(const std::string& group, std::size_t iterations);
   // The group's series are removed.
   void Forget(const std::string& group);
   void AlertsSent(std::size_t alerts);

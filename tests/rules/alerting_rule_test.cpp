@@ -19,6 +19,7 @@ struct Bench {
 
   RuleContext Context(core::TimestampMs time) const {
     return {.query = query,
+            .template_query = query,
             .time = time,
             .offset = offset,
             .limit = limit,

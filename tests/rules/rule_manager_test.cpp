@@ -3,10 +3,13 @@
 
 #include <prometheus/registry.h>
 
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <map>
 #include <optional>
+#include <semaphore>
+#include <thread>
 
 #include "tests/support/temp_folder.h"
 
@@ -240,6 +243,86 @@ BOOST_AUTO_TEST_CASE(groups_have_intervals_of_their_own_and_count_what_they_miss
   // slow: 2 to 10 minutes after the start; odd: 80 s to 640 s.
   BOOST_TEST(Counter(*node.registry, "pipewarden_rule_group_iterations_missed_total") == 9 + 29);
   BOOST_TEST(node.Series("odd").find(" 665=1700000765") != std::string::npos, node.Series("odd"));
+}
+
+// A millisecond passes each time that the first thread asks; who asks on another one waits at a closed gate.
+class GatedClock final : public core::Clock {
+ public:
+  core::WallTime Now() const override { return core::FromMs(kStart); }
+  core::MonoTime Monotonic() const override {
+    if (std::this_thread::get_id() == first_) return core::MonoTime(std::chrono::milliseconds(++asked_));
+    gate_.wait(false);
+    return core::MonoTime(std::chrono::milliseconds(asked_));
+  }
+  void Open() {
+    gate_ = true;
+    gate_.notify_all();
+  }
+  void Close() { gate_ = false; }
+
+ private:
+  const std::thread::id first_ = std::this_thread::get_id();
+  mutable std::atomic<std::int64_t> asked_{0};
+  std::atomic<bool> gate_{false};
+};
+
+BOOST_AUTO_TEST_CASE(a_slow_group_is_evaluated_aside_and_delays_nobody) {
+  const test::TempFolder dir;
+  GatedClock clock;
+  std::counting_semaphore<> finished(0);
+  Node node(dir.path());
+  node.manager = std::make_unique<RuleManager>(*node.storage, node.engine, clock,
+                                               RuleManagerOptions{.on_aside = [&] { finished.release(); }}, node.logger,
+                                               node.registry, [&](std::vector<core::Alert> alerts) {
+                                                 for (core::Alert& alert : alerts)
+                                                   node.sent.push_back(std::move(alert));
+                                               });
+  node.gauges.values = {{"a", 1}};
+  std::vector<RefSample> many;
+  for (int i = 0; i < 2000; ++i)
+    many.push_back({*node.storage->Resolve(core::Labels{{"__name__", "many"}, {"i", std::to_string(i)}}, "test"), 1});
+  node.storage->Append(kStart, many);
+  const char* rules = R"(groups:
+  - name: slow
+    rules:
+      - record: first:up
+        expr: count(probe_up)
+      - record: slow:sum
+        expr: sum(many)
+      - alert: Slow
+        expr: slow:sum > 1
+  - name: quick
+    rules:
+      - record: quick:up
+        expr: count(probe_up)
+)";
+  node.Apply(rules);
+  node.Tick(2);
+  // The slow group waits in its second rule, and misses the second tick; the quick one has none of it.
+  BOOST_TEST(node.Series("first:up") == "{} 15=1\n");
+  BOOST_TEST(node.Series("slow:sum") == "");
+  BOOST_TEST(node.Series("quick:up") == "{} 15=1 30=1\n");
+  BOOST_TEST(Counter(*node.registry, "pipewarden_rule_group_iterations_missed_total") == 1);
+  BOOST_TEST(Counter(*node.registry, "pipewarden_rule_group_iterations_total") == 2);
+  clock.Open();
+  finished.acquire();
+  node.manager->Collect();
+  BOOST_TEST(node.Series("slow:sum") == "{} 15=2000\n");
+  BOOST_TEST(node.sent.size() == 1U);
+  BOOST_TEST(Counter(*node.registry, "pipewarden_rule_group_iterations_total") == 3);
+  BOOST_TEST(node.manager->Snapshot()->groups[0]->rules[1].health == "ok");
+  // Known to be slow, it begins aside; what a tick brings of it is there with the next at the latest.
+  node.Tick();
+  finished.acquire();
+  BOOST_TEST(node.Series("slow:sum") == "{} 15=2000 45=2000\n");
+  // A reload does not wait for it: it is left unfinished, and no rule has failed.
+  clock.Close();
+  node.Tick();
+  clock.Open();
+  node.Apply(rules);
+  node.Tick();
+  BOOST_TEST(node.manager->Snapshot()->groups[0]->rules[1].health != "err");
+  BOOST_TEST(node.Series("quick:up") == "{} 15=1 30=1 45=1 60=1 75=1\n");
 }
 
 BOOST_AUTO_TEST_CASE(a_rule_that_fails_says_so_and_the_others_go_on) {
