@@ -168,7 +168,7 @@ def test(folder):
             ends(server)
         ran.append(name)
     if not ran:
-        raise lib.Skipped("none of the Go peers is here")
+        raise lib.Skipped("none of the Go peers is in the cache (./dev peer NAME --get)")
     print("ran: " + ", ".join(ran))
 
 
