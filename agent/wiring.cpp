@@ -273,6 +273,7 @@ SettingsView Agent::Parts::Settings() const {
                                          std::to_string(config->storage.retention_bytes) + "B"};
   for (const rules::RuleFile& file : config->rule_files) view.rule_files.push_back(file.path);
   view.rules = {config, &config->rule_files};
+  view.alertmanagers = forwarder->Urls();
   std::string addresses;
   for (const std::string& address : options.listen_addresses) addresses += (addresses.empty() ? "" : ",") + address;
   view.flags = {{"config.file", options.config_file},

@@ -177,12 +177,22 @@ core::Task<void> Notifier::Deliver(std::shared_ptr<Delivery> delivery) {
   End(delivery->flush, ok);
 }
 
+namespace {
+
+// Up to the next tenth of a second, so that "timed out after 10s" is what people read, and not 9s999ms.
+core::Duration TimeLeft(core::Duration left) {
+  using Tenths = std::chrono::duration<std::int64_t, std::deci>;
+  return left > std::chrono::seconds(1) ? core::Duration(std::chrono::ceil<Tenths>(left)) : left;
+}
+
+}  // namespace
+
 core::Task<NotifyOutcome> Notifier::Once(std::shared_ptr<Delivery> delivery, std::shared_ptr<const Notification> sent) {
   NotifyContext context;
   context.loop = &parts_.loop;
   context.http = &parts_.http;
   context.render = delivery->flush->tree->config().render;
-  context.time_left = delivery->flush->deadline - parts_.loop.clock().Monotonic();
+  context.time_left = TimeLeft(delivery->flush->deadline - parts_.loop.clock().Monotonic());
   parts_.metrics.Attempt(delivery->integration->kind->name);
   NotifyOutcome outcome;
   try {

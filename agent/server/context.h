@@ -131,6 +131,7 @@ struct SettingsView {
   std::string evaluation_interval{};  // "15s"
   std::vector<std::string> rule_files{};
   std::shared_ptr<const std::vector<rules::RuleFile>> rules{};  // as configured; null: none
+  std::vector<std::string> alertmanagers{};                     // URLs to which alerts are handed over now
   std::vector<std::pair<std::string, std::string>> flags{};
   bool reload_successful = true;
   core::WallTime reload_time{};

@@ -15,6 +15,7 @@
 #include "core/time/civil_time.h"
 #include "core/version.h"
 #include "rules/promql/engine.h"
+#include "rules/promql/parser.h"
 
 namespace pipewarden::agent {
 namespace {
@@ -144,6 +145,31 @@ HttpResponse ShowRuntime(const ServerContext& context, const SettingsView& setti
                        {"storageRetention", settings.storage_retention}});
 }
 
+// There are none: probes are no scrape targets, and nothing is scraped.
+HttpResponse ShowTargets(const HttpRequest& request) {
+  const std::string state = request.Param("state").value_or("");
+  const bool dropped = state.empty() || EqualsIgnoreCase(state, "any") || EqualsIgnoreCase(state, "dropped");
+  return DataResponse({{"activeTargets", json::array()},
+                       {"droppedTargets", json::array()},
+                       {"droppedTargetCounts", dropped ? json::object() : json(nullptr)}});
+}
+
+HttpResponse ShowTargetMetadata(const HttpRequest& request) {
+  if (const std::string limit = request.Param("limit").value_or(""); !limit.empty() && !ParseApiInt(limit))
+    return ErrorResponse(Envelope::kPrometheus, 400, "limit must be a number");
+  if (const std::string match = request.Param("match_target").value_or(""); !match.empty())
+    if (const auto parsed = rules::promql::ParseMetricSelector(match); !parsed)
+      return ErrorResponse(Envelope::kPrometheus, 400, "invalid parameter \"match_target\": " + parsed.error().message);
+  return DataResponse(json::array());
+}
+
+// Nothing is dropped: there is no relabelling of addresses.
+HttpResponse ShowAlertmanagers(const ServerContext&, const SettingsView& settings) {
+  json active = json::array();
+  for (const std::string& url : settings.alertmanagers) active.push_back({{"url", url}});
+  return DataResponse({{"activeAlertmanagers", active}, {"droppedAlertmanagers", json::array()}});
+}
+
 HttpResponse ShowBuild() {
   return DataResponse({{"version", core::kVersion},
                        {"revision", ""},
@@ -163,20 +189,11 @@ Routes StatusRoutes(std::shared_ptr<const ServerContext> context) {
   return {
       PrometheusRoute("/api/v1/metadata",
                       [context](const HttpRequest& request) { return ShowMetadata(*context, request); }),
-      PrometheusRoute("/api/v1/targets",
-                      [](const HttpRequest&) {
-                        return DataResponse({{"activeTargets", json::array()},
-                                             {"droppedTargets", json::array()},
-                                             {"droppedTargetCounts", json::object()}});
-                      }),
-      PrometheusRoute("/api/v1/targets/metadata", [](const HttpRequest&) { return DataResponse(json::array()); }),
+      PrometheusRoute("/api/v1/targets", ShowTargets),
+      PrometheusRoute("/api/v1/targets/metadata", ShowTargetMetadata),
       PrometheusRoute("/api/v1/scrape_pools",
                       [](const HttpRequest&) { return DataResponse({{"scrapePools", json::array()}}); }),
-      PrometheusRoute("/api/v1/alertmanagers",
-                      [](const HttpRequest&) {
-                        return DataResponse(
-                            {{"activeAlertmanagers", json::array()}, {"droppedAlertmanagers", json::array()}});
-                      }),
+      PrometheusRoute("/api/v1/alertmanagers", with_settings(ShowAlertmanagers)),
       PrometheusRoute("/api/v1/status/buildinfo", [](const HttpRequest&) { return ShowBuild(); }),
       PrometheusRoute("/api/v1/status/config", with_settings(ShowConfig)),
       PrometheusRoute("/api/v1/status/flags", with_settings(ShowFlags)),

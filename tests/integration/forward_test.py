@@ -47,6 +47,9 @@ def main(folder):
     assert "ByHand" in alerts(one)
     # The agent shows them itself. (The rule's alert reaches the second one when the rule tells it again, after a minute.)
     assert {a["labels"]["alertname"] for a in agent.json("/api/v2/alerts")} == {"DataStale", "ByHand"}
+    told = agent.json("/api/v1/alertmanagers")["data"]
+    assert told == {"activeAlertmanagers": [{"url": url} for url in sorted(p.url + "/api/v2/alerts" for p in peers)],
+                    "droppedAlertmanagers": []}, told
     # Resolved.
     (folder / "rules.yml").write_text(RULES.format(expr="vector(1) > 1"))
     agent.signal(signal.SIGHUP)
