@@ -27,14 +27,16 @@ TemplateQuery QueryForTemplates(const RuleContext& context) {
     if (!samples) return core::Fail(samples.error());
     std::vector<TemplateSample> out;
     out.reserve(samples->size());
-    for (OutputSample& sample : *samples) out.push_back({std::move(sample.labels), sample.value});
+    for (OutputSample& sample : *samples)
+      out.push_back({std::move(sample.labels), sample.value, std::move(sample.histogram)});
     return out;
   };
 }
 
-TemplateContext ContextFor(const core::Labels& labels, double value, const RuleContext& context) {
-  return {.labels = labels,
-          .value = value,
+TemplateContext ContextFor(const OutputSample& sample, const RuleContext& context) {
+  return {.labels = sample.labels,
+          .value = sample.value,
+          .histogram = sample.histogram,
           .external_labels = context.external_labels,
           .external_url = context.external_url,
           .time = context.time,
@@ -59,21 +61,21 @@ std::string GraphUrl(std::string_view external_url, std::string_view expr) {
   return std::string(external_url) + "/graph?g0.expr=" + core::UrlQueryEscape(expr) + "&g0.tab=1";
 }
 
-core::Labels AlertingRule::AlertLabels(const core::Labels& labels, double value, const RuleContext& context) const {
-  core::Labels out = labels;
+core::Labels AlertingRule::AlertLabels(const OutputSample& sample, const RuleContext& context) const {
+  core::Labels out = sample.labels;
   out.Remove(core::kMetricName);
   if (!config().labels.empty()) {
-    const TemplateContext shown = ContextFor(labels, value, context);
+    const TemplateContext shown = ContextFor(sample, context);
     for (const RuleText& label : config().labels) out.Set(label.name, label.parsed.ExpandOrError(shown));
   }
   out.Set(core::kAlertName, config().name);
   return out;
 }
 
-core::Labels AlertingRule::AnnotationsOf(const core::Labels& labels, double value, const RuleContext& context) const {
+core::Labels AlertingRule::AnnotationsOf(const OutputSample& sample, const RuleContext& context) const {
   core::Labels out;
   if (config().annotations.empty()) return out;
-  const TemplateContext shown = ContextFor(labels, value, context);
+  const TemplateContext shown = ContextFor(sample, context);
   for (const RuleText& annotation : config().annotations)
     out.Set(annotation.name, annotation.parsed.ExpandOrError(shown));
   return out;
@@ -92,11 +94,11 @@ core::Result<AlertingRule::Alerts> AlertingRule::Wanted(const RuleContext& conte
   auto samples = Query(*config().tree, context);
   if (!samples) return core::Fail(samples.error());
   for (const OutputSample& sample : *samples) {
-    const auto [place, is_new] = wanted.try_emplace(AlertLabels(sample.labels, sample.value, context));
+    const auto [place, is_new] = wanted.try_emplace(AlertLabels(sample, context));
     if (!is_new)
       return core::Fail(core::ErrorCode::kInvalid,
                         "vector contains metrics with the same labelset after applying alert labels");
-    place->second.annotations = AnnotationsOf(sample.labels, sample.value, context);
+    place->second.annotations = AnnotationsOf(sample, context);
     place->second.value = sample.value;
     place->second.active_at = context.time;
   }
@@ -130,7 +132,7 @@ core::Result<std::set<core::Labels>> AlertingRule::Held(Alerts& wanted, const Ru
     auto samples = Query(*options->data_expr, context);
     if (!samples) return core::Fail(samples.error());
     data = std::move(*samples);
-    if (tells_of_no_data) no_data_alert = AlertLabels(FixedLabels(*config().tree), core::NormalNaN(), context);
+    if (tells_of_no_data) no_data_alert = AlertLabels({FixedLabels(*config().tree), core::NormalNaN()}, context);
   }
   std::vector<OutputSample> resolved;
   if (options->resolve_expr != nullptr && !cleared.empty()) {
@@ -151,7 +153,7 @@ core::Result<std::set<core::Labels>> AlertingRule::Held(Alerts& wanted, const Ru
     ActiveAlert& alert = wanted[no_data_alert];
     alert.value = core::NormalNaN();
     alert.active_at = context.time;
-    alert.annotations = AnnotationsOf(FixedLabels(*config().tree), alert.value, context);
+    alert.annotations = AnnotationsOf({FixedLabels(*config().tree), alert.value}, context);
     alert.annotations.Set("no_data", "there is no data to judge");
   }
   return held;
@@ -268,7 +270,7 @@ void AlertingRule::Restore(std::span<const RememberedAlert> remembered, const Ru
       shown.Remove(core::kAlertName);
       alert.state = AlertState::kFiring;
       alert.value = core::NormalNaN();
-      alert.annotations = AnnotationsOf(shown, alert.value, context);
+      alert.annotations = AnnotationsOf({std::move(shown), alert.value}, context);
       alert.active_at = before.active_at;
       alert.fired_at = before.active_at + hold;
       alert.keep_firing_since = may_be_held ? 0 : before.seen_at;

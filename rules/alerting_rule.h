@@ -26,7 +26,7 @@ std::string_view AlertStateName(AlertState state);  // "inactive", "pending", "f
 struct ActiveAlert {
   core::Labels annotations;
   AlertState state = AlertState::kPending;
-  double value = 0;
+  double value = 0;  // 0 where it is a histogram, as in Prometheus; its text stands in the annotations
   // Times of evaluations in milliseconds; 0: not yet.
   core::TimestampMs active_at = 0;
   core::TimestampMs fired_at = 0;
@@ -72,8 +72,8 @@ class AlertingRule final : public Rule {
   AlertState state() const;  // the highest of its alerts
 
  private:
-  core::Labels AnnotationsOf(const core::Labels& labels, double value, const RuleContext& context) const;
-  core::Labels AlertLabels(const core::Labels& labels, double value, const RuleContext& context) const;
+  core::Labels AnnotationsOf(const OutputSample& sample, const RuleContext& context) const;
+  core::Labels AlertLabels(const OutputSample& sample, const RuleContext& context) const;
   core::Result<Alerts> Wanted(const RuleContext& context) const;
   // By the rule's options: firing alerts that go on although they are not among `wanted`. Adds the alert about missing
   // data to `wanted`.

@@ -11,7 +11,9 @@ constexpr core::TimestampMs kMaxAheadMs = 10LL * 60 * 1000;
 
 struct Placed {
   core::TimestampMs time;
-  RefSample sample;
+  SeriesRef ref;
+  double value;
+  core::HistogramPtr histogram;  // null: a float
 };
 
 }  // namespace
@@ -25,32 +27,50 @@ RemoteWriteOutcome AppendRemote(Storage& storage, std::span<const core::RemoteWr
   };
   std::vector<Placed> placed;
   for (const core::RemoteWriteSeries& one : series) {
-    refuse(one.histograms, "native histograms cannot be received");
+    const std::size_t sent = one.samples.size() + one.histograms.size();
     if (!one.invalid.empty()) {
-      refuse(std::max<std::size_t>(one.samples.size(), 1),
-             "invalid labels of series " + one.labels.ToString() + ": " + one.invalid);
+      refuse(std::max<std::size_t>(sent, 1), "invalid labels of series " + one.labels.ToString() + ": " + one.invalid);
       continue;
     }
-    if (one.samples.empty()) continue;
+    if (sent == 0) continue;
     const auto ref = storage.Resolve(one.labels, "remote_write");
-    if (!ref) refuse(one.samples.size(), "the limit of series is reached: " + one.labels.ToString());
-    for (const core::Sample& sample : one.samples) {
-      if (!ref) break;
-      if (sample.time > now + kMaxAheadMs)
+    if (!ref) {
+      refuse(sent, "the limit of series is reached: " + one.labels.ToString());
+      continue;
+    }
+    const auto place = [&](core::TimestampMs time, double value, const core::HistogramPtr& histogram) {
+      if (time > now + kMaxAheadMs)
         refuse(1, "out of bounds: the sample is too far in the future: " + one.labels.ToString());
       else
-        placed.push_back({sample.time, {*ref, sample.value}});
+        placed.push_back({time, *ref, value, histogram});
+    };
+    for (const core::Sample& sample : one.samples) place(sample.time, sample.value, nullptr);
+    for (const core::RemoteWriteHistogram& sample : one.histograms) {
+      if (sample.histogram != nullptr)
+        place(sample.time, 0, sample.histogram);
+      else
+        refuse(1, "invalid histogram of series " + one.labels.ToString() + ": " + sample.invalid);
     }
   }
-  std::ranges::stable_sort(placed, {}, [](const Placed& one) { return std::tuple(one.time, one.sample.ref); });
-  std::vector<RefSample> batch;
-  for (std::size_t i = 0; i < placed.size(); i += batch.size()) {
-    batch.clear();
-    for (std::size_t k = i; k < placed.size() && placed[k].time == placed[i].time; ++k)
-      batch.push_back(placed[k].sample);
-    const std::size_t appended = storage.Append(placed[i].time, batch);
-    outcome.samples += appended;
-    refuse(batch.size() - appended, "out of order sample: it is not newer than the newest of its series");
+  std::ranges::stable_sort(placed, {}, [](const Placed& one) { return std::tuple(one.time, one.ref); });
+  std::vector<RefSample> floats;
+  std::vector<RefHistogram> histograms;
+  for (std::size_t i = 0; i < placed.size();) {
+    const core::TimestampMs time = placed[i].time;
+    floats.clear();
+    histograms.clear();
+    for (; i < placed.size() && placed[i].time == time; ++i) {
+      if (placed[i].histogram == nullptr)
+        floats.push_back({placed[i].ref, placed[i].value});
+      else
+        histograms.push_back({placed[i].ref, placed[i].histogram});
+    }
+    const std::size_t stored_floats = floats.empty() ? 0 : storage.Append(time, floats);
+    const std::size_t stored_histograms = histograms.empty() ? 0 : storage.Append(time, histograms);
+    outcome.samples += stored_floats;
+    outcome.histograms += stored_histograms;
+    refuse(floats.size() + histograms.size() - stored_floats - stored_histograms,
+           "out of order sample: it is not newer than the newest of its series");
   }
   return outcome;
 }

@@ -12,8 +12,9 @@
 namespace pipewarden::rules {
 
 struct RemoteWriteOutcome {
-  std::size_t samples = 0;  // stored
-  std::size_t refused = 0;  // of those sent
+  std::size_t samples = 0;     // floats that were stored
+  std::size_t histograms = 0;  // native histograms that were stored
+  std::size_t refused = 0;     // of all those sent
   std::string why;          // of the first one refused
 };
 

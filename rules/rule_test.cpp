@@ -12,6 +12,7 @@
 #include "core/text/go_string.h"
 #include "core/time/duration.h"
 #include "rules/memory_store.h"
+#include "rules/promql/histogram_estimates.h"
 #include "rules/rule_group.h"
 #include "rules/rule_test_file.h"
 
@@ -54,11 +55,19 @@ std::string AlertsText(const std::vector<AlertExpectation::Alert>& alerts) {
   return out + "\n]";
 }
 
+// As the test language writes it; "" for a float.
+std::string HistogramOf(const OutputSample& sample) {
+  return sample.histogram == nullptr ? "" : promql::HistogramScriptText(*sample.histogram);
+}
+
 std::string SamplesText(const std::vector<OutputSample>& samples) {
   if (samples.empty()) return "nil";
   std::string out;
-  for (const OutputSample& sample : samples)
-    out += (out.empty() ? "" : ", ") + LabelsText(sample.labels) + " " + core::FormatGoFloat(sample.value, 'E', -1);
+  for (const OutputSample& sample : samples) {
+    const std::string value = HistogramOf(sample);
+    out += (out.empty() ? "" : ", ") + LabelsText(sample.labels) + " " +
+           (value.empty() ? core::FormatGoFloat(sample.value, 'E', -1) : value);
+  }
   return out;
 }
 
@@ -193,20 +202,37 @@ class TestRun {
     for (const ExprExpectation::Sample& sample : test.samples) {
       const auto labels =
           sample.labels.empty() ? core::Result<core::Labels>(core::Labels{}) : promql::ParseMetric(sample.labels);
-      if (!labels || !sample.histogram.empty()) {
+      auto histogram = labels ? ReadHistogram(sample.histogram) : core::Result<core::HistogramPtr>(nullptr);
+      if (!labels || !histogram) {
         failures_.push_back(where + " err: labels " + core::GoQuote(sample.labels) + ": " +
-                            (labels ? "native histograms cannot be compared" : labels.error().message));
+                            (labels ? histogram.error().message : labels.error().message));
         return;
       }
-      expected.push_back({*labels, sample.value});
+      expected.push_back({*labels, sample.value, std::move(*histogram)});
     }
     std::ranges::stable_sort(expected, {}, &OutputSample::labels);
     std::ranges::stable_sort(*got, {}, &OutputSample::labels);
     const bool same = std::ranges::equal(expected, *got, [&](const OutputSample& a, const OutputSample& b) {
-      return a.labels == b.labels && SameValue(a.value, b.value, file_.fuzzy_compare);
+      return a.labels == b.labels && SameValue(a.value, b.value, file_.fuzzy_compare) &&
+             HistogramOf(a) == HistogramOf(b);
     });
     if (!same)
       failures_.push_back(where + "\n        exp: " + SamplesText(expected) + "\n        got: " + SamplesText(*got));
+  }
+
+  // {{schema:0 count:1 …}}; null for no text.
+  static core::Result<core::HistogramPtr> ReadHistogram(const std::string& text) {
+    if (text.empty()) return nullptr;
+    const auto values = promql::ParseScriptValues(text);
+    if (!values) return core::Fail(values.error());
+    if (values->size() != 1)
+      return core::Fail(core::ErrorCode::kInvalid, fmt::format("expected 1 value, got {}", values->size()));
+    const promql::SequenceValue& value = values->front();
+    if (value.histogram == nullptr)
+      return core::Fail(
+          core::ErrorCode::kInvalid,
+          "expected histogram, got " + (value.present ? core::FormatGoFloat(value.value, 'f', 6) : std::string("_")));
+    return value.histogram;
   }
 
   core::Result<std::vector<OutputSample>> Query(const ExprExpectation& test) {

@@ -13,6 +13,7 @@
 #include "core/text/go_string.h"
 #include "core/text/url.h"
 #include "core/time/duration.h"
+#include "rules/promql/histogram_estimates.h"
 
 namespace pipewarden::rules {
 namespace {
@@ -37,8 +38,19 @@ std::unexpected<core::Error> Bad(std::string message) { return Fail(ErrorCode::k
 
 Result<Value> Text(std::string text) { return Value::String(std::move(text)); }
 
+// A histogram prints as its text, and is no number for functions that take one.
+const core::ValueType kHistogramType{.name = "*histogram.FloatHistogram", .to_string = [](const Value& value) {
+                                       return value.fields().fields[0].second.string();
+                                     }};
+
+Value NumberOf(double value, const core::HistogramPtr& histogram) {
+  if (histogram == nullptr) return Value::Float(value);
+  return Value::Struct({{{"", Value::String(promql::HistogramText(*histogram))}}}).As(kHistogramType);
+}
+
 Value SampleValue(const TemplateSample& sample) {
-  return Value::Struct({{{"Labels", Value::StringMap(sample.labels)}, {"Value", Value::Float(sample.value)}}})
+  return Value::Struct(
+             {{{"Labels", Value::StringMap(sample.labels)}, {"Value", NumberOf(sample.value, sample.histogram)}}})
       .As(kSampleType);
 }
 
@@ -275,7 +287,7 @@ Result<std::string> RuleTemplate::Expand(const TemplateContext& context) const {
   const Value data = Value::Struct({{{"Labels", Value::StringMap(context.labels)},
                                      {"ExternalLabels", Value::StringMap(context.external_labels)},
                                      {"ExternalURL", Value::String(context.external_url)},
-                                     {"Value", Value::Float(context.value)}}})
+                                     {"Value", NumberOf(context.value, context.histogram)}}})
                          .As(kDataType);
   const FunctionTable own = PerEvaluation(context);
   auto text = parsed_->tree.Execute(data, {.functions = &own});

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/model/float_histogram.h"
 #include "core/model/labels.h"
 #include "core/model/sample.h"
 #include "core/result.h"
@@ -18,6 +19,7 @@ namespace pipewarden::rules {
 struct TemplateSample {
   core::Labels labels;
   double value = 0;
+  core::HistogramPtr histogram = nullptr;  // where the value is one
 };
 
 // What `query "…"` asks: an instant query at the evaluation's time. A scalar or string result comes as one sample
@@ -27,6 +29,7 @@ using TemplateQuery = std::function<core::Result<std::vector<TemplateSample>>(st
 struct TemplateContext {
   core::Labels labels;  // of the sample that raised the alert, with __name__ removed or not as the rule wants it shown
   double value = 0;
+  core::HistogramPtr histogram = nullptr;  // where the value is one
   core::Labels external_labels;
   std::string external_url;    // "http://host:9595/prefix", for externalURL, pathPrefix
   core::TimestampMs time = 0;  // of the evaluation: what `now` gives

@@ -7,6 +7,8 @@
 #include "agent/server/faces.h"
 #include "agent/server/json_text.h"
 #include "agent/server/query.h"
+#include "core/model/float_histogram.h"
+#include "core/text/go_float.h"
 #include "rules/promql/engine.h"
 
 namespace pipewarden::agent {
@@ -17,6 +19,7 @@ constexpr std::string_view kContentType = "text/plain; version=0.0.4; charset=ut
 struct Newest {
   core::Labels labels;
   core::Sample sample;
+  core::HistogramPtr histogram;  // one with custom buckets, shown as a classic one; null: a float
 };
 
 void AppendEscaped(std::string& out, std::string_view text) {
@@ -29,8 +32,8 @@ void AppendEscaped(std::string& out, std::string_view text) {
   }
 }
 
-void AppendLine(std::string& out, const Newest& one) {
-  const std::string_view name = one.labels.Get(core::kMetricName);
+void AppendLine(std::string& out, const Newest& one, std::string_view suffix, std::string_view le, double number) {
+  const std::string name = std::string(one.labels.Get(core::kMetricName)) + std::string(suffix);
   const bool plain = core::IsValidMetricName(name);
   bool first = true;
   if (plain) out += name;
@@ -65,13 +68,30 @@ void AppendLine(std::string& out, const Newest& one) {
     append(label.name, label.value);
   }
   if (!has_instance) append("instance", "");
+  if (!le.empty()) append("le", le);
   out += "} ";
   std::string value;
-  AppendJsonValue(value, one.sample.value);
+  AppendJsonValue(value, number);
   out.append(value, 1, value.size() - 2);
   out += ' ';
   out += std::to_string(one.sample.time);
   out += '\n';
+}
+
+void AppendLines(std::string& out, const Newest& one) {
+  if (one.histogram == nullptr) return AppendLine(out, one, "", "", one.sample.value);
+  const core::FloatHistogram& histogram = *one.histogram;
+  const auto bounds = histogram.custom_bounds();
+  double count = 0;
+  auto bucket = histogram.positive.begin();
+  for (std::size_t i = 0; i < bounds.size(); ++i) {
+    for (; bucket != histogram.positive.end() && static_cast<std::size_t>(bucket->index) <= i; ++bucket)
+      count += bucket->count;
+    AppendLine(out, one, "_bucket", core::FormatGoFloat(bounds[i], 'g', -1), count);
+  }
+  AppendLine(out, one, "_bucket", "+Inf", histogram.count);
+  AppendLine(out, one, "_sum", "", histogram.sum);
+  AppendLine(out, one, "_count", "", histogram.count);
 }
 
 core::Result<void> Collect(const ServerContext& context, const std::vector<std::vector<core::Matcher>>& wanted,
@@ -87,9 +107,14 @@ core::Result<void> Collect(const ServerContext& context, const std::vector<std::
     for (std::size_t i = 0; i < (*set)->size(); ++i) {
       rules::promql::SampleColumns last;
       if (auto read = (*set)->ReadLast(i, from, to, last); !read) return read;
-      if (last.empty() || core::IsStaleNaN(last.values[0]) || rules::promql::IsHistogramMark(last.values[0])) continue;
+      if (last.empty() || core::IsStaleNaN(last.values[0])) continue;
+      core::HistogramPtr histogram;
+      if (rules::promql::IsHistogramMark(last.values[0])) {
+        histogram = last.histograms.at(0);
+        if (!histogram->is_custom()) continue;  // text has no words for it
+      }
       if (wanted.size() > 1 && !seen.insert(*(*set)->labels(i)).second) continue;
-      Newest one{*(*set)->labels(i), {last.times[0], last.values[0]}};
+      Newest one{*(*set)->labels(i), {last.times[0], last.values[0]}, std::move(histogram)};
       if (!one.labels.Has(core::kMetricName)) continue;
       for (const core::Label& label : external)
         if (!one.labels.Has(label.name)) one.labels.Set(label.name, label.value);
@@ -118,10 +143,12 @@ HttpResponse Federate(const ServerContext& context, const HttpRequest& request) 
   HttpResponse response = TextResponse({});
   response.content_type = kContentType;
   std::string_view family;
+  bool of_histograms = false;
   for (const Newest& one : all) {
     const std::string_view name = one.labels.Get(core::kMetricName);
-    if (name != family) {
+    if (name != family || of_histograms != (one.histogram != nullptr)) {
       family = name;
+      of_histograms = one.histogram != nullptr;
       response.body += "# TYPE ";
       if (core::IsValidMetricName(name)) {
         response.body += name;
@@ -130,9 +157,9 @@ HttpResponse Federate(const ServerContext& context, const HttpRequest& request) 
         AppendEscaped(response.body, name);
         response.body += '"';
       }
-      response.body += " untyped\n";
+      response.body += of_histograms ? " histogram\n" : " untyped\n";
     }
-    AppendLine(response.body, one);
+    AppendLines(response.body, one);
   }
   return response;
 }

@@ -72,7 +72,7 @@ HttpResponse Write(const ServerContext& context, std::atomic<int>& taken, const 
   HttpResponse response = written->refused == 0 ? TextResponse("", 204) : TextResponse(written->why + "\n", 400);
   if (*version == core::RemoteWriteVersion::k2) {
     response.headers.emplace_back("X-Prometheus-Remote-Write-Samples-Written", std::to_string(written->samples));
-    response.headers.emplace_back("X-Prometheus-Remote-Write-Histograms-Written", "0");
+    response.headers.emplace_back("X-Prometheus-Remote-Write-Histograms-Written", std::to_string(written->histograms));
     response.headers.emplace_back("X-Prometheus-Remote-Write-Exemplars-Written", "0");
   }
   return response;

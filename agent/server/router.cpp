@@ -113,13 +113,12 @@ HttpResponse NoRoute(const HttpRequest& request, const std::string& allowed) {
     // What Alertmanager's generated server answers here, other than where a handler of its own refuses.
     const std::string told = status == 404 ? "path " + request.path + " was not found"
                                            : "method " + request.method + " is not allowed, but [" + allowed + "] are";
-    response = JsonResponse(R"({"code":)" + std::to_string(status) + R"(,"message":)" + core::JsonString(told) + "}",
-                            status);
+    response =
+        JsonResponse(R"({"code":)" + std::to_string(status) + R"(,"message":)" + core::JsonString(told) + "}", status);
   } else {
     // The words of Go's servers: Grafana looks for "page not found" to tell what a server has.
-    response = TextResponse(status == 404 ? "404 page not found\n"
-                                          : "405 method not allowed here; allowed: " + allowed + "\n",
-                            status);
+    response = TextResponse(
+        status == 404 ? "404 page not found\n" : "405 method not allowed here; allowed: " + allowed + "\n", status);
   }
   if (status == 405) response.headers.emplace_back("Allow", allowed);
   return response;

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 #include "core/text/utf8.h"
@@ -106,6 +107,174 @@ Result<Sample> ReadSample(std::string_view bytes) {
   return sample;
 }
 
+// --- native histograms, the same in both versions ---
+
+// So many bytes of decoded labels and histograms a request may make: a label of a version 2.0 series costs its sender
+// two bytes and us two strings, a bucket one byte and us sixteen.
+constexpr std::size_t kMaxDecodedBytes = 64U << 20U;
+constexpr std::size_t kMaxBuckets = 10'000;
+
+Error TooLarge() { return {ErrorCode::kLimit, "the request holds too much at once: send smaller ones"}; }
+
+std::int64_t ZigZag(std::uint64_t value) {
+  return static_cast<std::int64_t>(value >> 1U) ^ -static_cast<std::int64_t>(value & 1U);
+}
+
+// The buckets of one side as they are sent: spans of indexes, and counts or differences of counts.
+struct SentBuckets {
+  struct Span {
+    std::int64_t offset = 0;
+    std::uint64_t length = 0;
+  };
+  std::vector<Span> spans;
+  std::vector<std::int64_t> deltas;
+  std::vector<double> counts;
+};
+
+bool ReadSpan(std::string_view bytes, SentBuckets& side) {
+  SentBuckets::Span span;
+  Message message(bytes);
+  while (const auto field = message.Next()) {
+    if (field->wire != Wire::kVarint) continue;
+    if (field->number == 1) span.offset = ZigZag(field->value);
+    if (field->number == 2) span.length = field->value;
+  }
+  side.spans.push_back(span);
+  return !message.failed() && side.spans.size() <= kMaxBuckets;
+}
+
+// Packed, or a field each.
+bool ReadDeltas(const Field& field, std::vector<std::int64_t>& deltas) {
+  if (field.wire == Wire::kVarint) deltas.push_back(ZigZag(field.value));
+  if (field.wire == Wire::kBytes) {
+    Message packed(field.bytes);
+    while (!packed.empty() && deltas.size() <= kMaxBuckets) {
+      const auto value = packed.Varint();
+      if (!value) return false;
+      deltas.push_back(ZigZag(*value));
+    }
+  }
+  return deltas.size() <= kMaxBuckets;
+}
+
+bool ReadDoubles(const Field& field, std::vector<double>& values) {
+  if (field.wire == Wire::kFixed64) values.push_back(std::bit_cast<double>(field.value));
+  if (field.wire == Wire::kBytes) {
+    if (field.bytes.size() % 8 != 0 || field.bytes.size() / 8 + values.size() > kMaxBuckets) return false;
+    for (std::size_t at = 0; at < field.bytes.size(); at += 8) {
+      std::uint64_t bits = 0;
+      std::memcpy(&bits, field.bytes.data() + at, 8);  // little-endian, as this machine
+      values.push_back(std::bit_cast<double>(bits));
+    }
+  }
+  return values.size() <= kMaxBuckets;
+}
+
+// Why they cannot be; "" where they can.
+std::string Assemble(const SentBuckets& sent, HistogramBuckets& out) {
+  std::vector<double> counts = sent.counts;
+  if (counts.empty()) {
+    std::int64_t count = 0;
+    for (const std::int64_t delta : sent.deltas) {
+      if (__builtin_add_overflow(count, delta, &count)) return "a bucket's count is beyond all numbers";
+      counts.push_back(static_cast<double>(count));
+    }
+  }
+  std::int64_t index = 0;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < sent.spans.size(); ++i) {
+    const SentBuckets::Span& span = sent.spans[i];
+    if (i > 0 && span.offset < 0) return "histogram has a span whose offset is negative";
+    index += span.offset;
+    if (span.length > counts.size() - next) return "histogram spans specify different number of buckets than provided";
+    for (std::uint64_t k = 0; k < span.length; ++k, ++index) {
+      if (index < std::numeric_limits<std::int32_t>::min() || index > std::numeric_limits<std::int32_t>::max())
+        return "a bucket lies beyond all numbers";
+      out.push_back({static_cast<std::int32_t>(index), counts[next++]});
+    }
+  }
+  return next == counts.size() ? "" : "histogram spans specify different number of buckets than provided";
+}
+
+Result<void> ReadHistogram(std::string_view bytes, RemoteWriteSeries& series, std::size_t& decoded_bytes) {
+  FloatHistogram histogram;
+  SentBuckets positive;
+  SentBuckets negative;
+  std::vector<double> bounds;
+  TimestampMs time = 0;
+  bool well = true;
+  Message message(bytes);
+  while (const auto field = message.Next()) {
+    const bool varint = field->wire == Wire::kVarint;
+    const double number =
+        varint ? static_cast<double>(field->value) : std::bit_cast<double>(field->value);  // of a count
+    switch (field->number) {
+      case 1:
+      case 2:
+        histogram.count = number;
+        break;
+      case 3:
+        histogram.sum = std::bit_cast<double>(field->value);
+        break;
+      case 4:
+        histogram.schema = static_cast<std::int32_t>(ZigZag(field->value));
+        break;
+      case 5:
+        histogram.zero_threshold = std::bit_cast<double>(field->value);
+        break;
+      case 6:
+      case 7:
+        histogram.zero_count = number;
+        break;
+      case 8:
+        well = well && ReadSpan(field->bytes, negative);
+        break;
+      case 9:
+        well = well && ReadDeltas(*field, negative.deltas);
+        break;
+      case 10:
+        well = well && ReadDoubles(*field, negative.counts);
+        break;
+      case 11:
+        well = well && ReadSpan(field->bytes, positive);
+        break;
+      case 12:
+        well = well && ReadDeltas(*field, positive.deltas);
+        break;
+      case 13:
+        well = well && ReadDoubles(*field, positive.counts);
+        break;
+      case 14:
+        histogram.hint = static_cast<CounterResetHint>(std::min<std::uint64_t>(field->value, 3));
+        break;
+      case 15:
+        time = static_cast<TimestampMs>(field->value);
+        break;
+      case 16:
+        well = well && ReadDoubles(*field, bounds);
+        break;
+      default:
+        break;
+    }
+  }
+  if (message.failed() || !well) return Fail(Malformed("a histogram"));
+  if (IsStaleNaN(histogram.sum)) {
+    series.samples.push_back({time, StaleNaN()});
+    return {};
+  }
+  std::string why = Assemble(positive, histogram.positive);
+  if (why.empty()) why = Assemble(negative, histogram.negative);
+  if (!bounds.empty()) histogram.bounds = std::make_shared<const std::vector<double>>(std::move(bounds));
+  if (why.empty())
+    if (const auto valid = Validate(histogram); !valid) why = valid.error().message;
+  decoded_bytes += sizeof(RemoteWriteHistogram) + histogram.MemoryBytes();
+  if (decoded_bytes > kMaxDecodedBytes) return Fail(TooLarge());
+  RemoteWriteHistogram read{.time = time, .histogram = nullptr, .invalid = std::move(why)};
+  if (read.invalid.empty()) read.histogram = std::make_shared<const FloatHistogram>(std::move(histogram));
+  series.histograms.push_back(std::move(read));
+  return {};
+}
+
 void SetLabels(RemoteWriteSeries& series, std::vector<Label> labels) {
   std::ranges::sort(labels, {}, &Label::name);
   for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -119,7 +288,7 @@ void SetLabels(RemoteWriteSeries& series, std::vector<Label> labels) {
 
 // --- version 1.0 ---
 
-Result<RemoteWriteSeries> ReadSeries1(std::string_view bytes) {
+Result<RemoteWriteSeries> ReadSeries1(std::string_view bytes, std::size_t& decoded_bytes) {
   RemoteWriteSeries series;
   std::vector<Label> labels;
   Message message(bytes);
@@ -141,7 +310,7 @@ Result<RemoteWriteSeries> ReadSeries1(std::string_view bytes) {
     } else if (field->number == 3) {
       ++series.exemplars;
     } else if (field->number == 4) {
-      ++series.histograms;
+      if (auto read = ReadHistogram(field->bytes, series, decoded_bytes); !read) return Fail(read.error());
     }
   }
   if (message.failed()) return Fail(Malformed("a series"));
@@ -166,7 +335,8 @@ Result<std::vector<Label>> ReadLabelRefs(std::string_view packed, const std::vec
   return labels;
 }
 
-Result<RemoteWriteSeries> ReadSeries2(std::string_view bytes, const std::vector<std::string_view>& symbols) {
+Result<RemoteWriteSeries> ReadSeries2(std::string_view bytes, const std::vector<std::string_view>& symbols,
+                                      std::size_t& decoded_bytes) {
   RemoteWriteSeries series;
   Message message(bytes);
   while (const auto field = message.Next()) {
@@ -180,7 +350,7 @@ Result<RemoteWriteSeries> ReadSeries2(std::string_view bytes, const std::vector<
       if (!sample) return Fail(sample.error());
       series.samples.push_back(*sample);
     } else if (field->number == 3) {
-      ++series.histograms;
+      if (auto read = ReadHistogram(field->bytes, series, decoded_bytes); !read) return Fail(read.error());
     } else if (field->number == 4) {
       ++series.exemplars;
     }
@@ -189,9 +359,6 @@ Result<RemoteWriteSeries> ReadSeries2(std::string_view bytes, const std::vector<
   if (series.labels.empty() && series.invalid.empty()) series.invalid = "there is no metric name";
   return series;
 }
-
-// A label of a version 2.0 series costs its sender two bytes and us two strings: so many of them make a request large.
-constexpr std::size_t kMaxLabelBytes = 64U << 20U;
 
 std::size_t LabelBytes(const Labels& labels) {
   std::size_t bytes = 0;
@@ -274,15 +441,15 @@ Result<std::vector<RemoteWriteSeries>> DecodeRemoteWrite(std::string_view messag
       if (field->number == 4 && field->wire == Wire::kBytes) symbols.push_back(field->bytes);
   }
   std::vector<RemoteWriteSeries> all;
-  std::size_t label_bytes = 0;
+  std::size_t decoded_bytes = 0;
   Message request(message);
   while (const auto field = request.Next()) {
     if (field->number != series_field || field->wire != Wire::kBytes) continue;
-    auto series = version == RemoteWriteVersion::k1 ? ReadSeries1(field->bytes) : ReadSeries2(field->bytes, symbols);
+    auto series = version == RemoteWriteVersion::k1 ? ReadSeries1(field->bytes, decoded_bytes)
+                                                    : ReadSeries2(field->bytes, symbols, decoded_bytes);
     if (!series) return Fail(series.error());
-    label_bytes += sizeof(RemoteWriteSeries) + LabelBytes(series->labels);
-    if (label_bytes > kMaxLabelBytes)
-      return Fail(ErrorCode::kLimit, "the request has too many labels: send smaller ones");
+    decoded_bytes += sizeof(RemoteWriteSeries) + LabelBytes(series->labels);
+    if (decoded_bytes > kMaxDecodedBytes) return Fail(TooLarge());
     all.push_back(std::move(*series));
   }
   if (request.failed()) return Fail(Malformed("the message"));

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/model/float_histogram.h"
 #include "core/model/labels.h"
 #include "core/model/sample.h"
 #include "core/result.h"
@@ -19,12 +20,18 @@ namespace pipewarden::core {
 
 enum class RemoteWriteVersion { k1, k2 };
 
+struct RemoteWriteHistogram {
+  TimestampMs time = 0;
+  HistogramPtr histogram;  // null: it is invalid
+  std::string invalid{};   // why
+};
+
 struct RemoteWriteSeries {
   Labels labels;
-  std::vector<Sample> samples{};  // in the order sent
-  std::size_t histograms = 0;     // native ones, which are counted only
-  std::size_t exemplars = 0;      // the same
-  std::string invalid{};          // why its labels cannot be taken; "" where they can
+  std::vector<Sample> samples{};  // in the order sent; a histogram that ends its series is a staleness marker here
+  std::vector<RemoteWriteHistogram> histograms{};  // in the order sent
+  std::size_t exemplars = 0;                       // which are counted only
+  std::string invalid{};                           // why its labels cannot be taken; "" where they can
 };
 
 // The bytes behind a snappy block. kInvalid where it is none, kLimit where it says it holds more than `max_bytes`.

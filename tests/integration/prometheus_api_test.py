@@ -43,6 +43,12 @@ SAME = [
     ("rules", "match[]=a{"), ("rules", "group_limit=x"), ("rules", "group_limit=0"), ("rules", "group_next_token=x"),
     ("metadata", "limit=x"), ("metadata", "limit_per_metric=x"), ("targets", ""), ("alertmanagers", ""), ("alerts", ""),
     ("nothing", ""), ("targets/metadata", ""), ("scrape_pools", ""),
+    ("targets", "state=active"), ("targets", "state=Dropped"), ("targets", "state=x"), ("targets/metadata", "limit=x"),
+    ("targets/metadata", "match_target=a{"), ("targets/metadata", "match_target={a='b'}&metric=x&limit=3"),
+    ("query", "query=native&time=T"), ("query", "query=custom&time=T"), ("query", "query=native[2m]&time=T"),
+    ("query_range", "query=rate(native[5m])&start=T&end=T&step=15"), ("series", "match[]=native&start=T&end=T"),
+    ("query", "query=histogram_sum(sum(increase(native[10m])))&time=T"),
+    ("query", "query=histogram_count(custom)&time=T"), ("query", "query=native{job='a'} - custom&time=T"),
 ]
 
 
@@ -57,6 +63,15 @@ def answer(url, path, query, method="GET"):
         return status, headers["Content-Type"], json.loads(text)
     except ValueError:
         return status, headers["Content-Type"], text.decode()
+
+
+def native(n):
+    return {"schema": 1, "count": 7 * n, "sum": 10.5 * n, "zero": (0.001, n), "positive": {-1: n, 0: 2 * n, 3: n},
+            "negative": {2: 2 * n}}
+
+
+def custom(n):
+    return {"schema": -53, "count": 6 * n, "sum": 9.0 * n, "positive": {0: n, 2: 2 * n, 3: 3 * n}, "bounds": [0.5, 1, 2.5]}
 
 
 def sorted_data(answered):
@@ -106,7 +121,10 @@ def test(folder):
                       ["--web.enable-remote-write-receiver", "--query.max-samples=200000"])
     numbers = random.Random(5)
     start = (int(time.time()) - 3600) // 60 * 60
-    body = promql_queries.remote_write(promql_queries.series(numbers), start * 1000)
+    histograms = [({"__name__": "native", "job": "a"}, [(i, native(i + 1 if i < 90 else i - 80)) for i in range(120)]),
+                  ({"__name__": "native", "job": "b"}, [(i, native(2 * i)) for i in range(100)] + [(100, {"stale": True})]),
+                  ({"__name__": "custom"}, [(i, custom(i)) for i in range(120)])]
+    body = promql_queries.remote_write(promql_queries.series(numbers) + histograms, start * 1000)
     for url in (agent.url, theirs.url):
         status, _, said = lib.http_get(f"{url}/api/v1/write", WRITE, body, "POST")
         assert status == 204, (url, status, said)
@@ -126,13 +144,15 @@ def test(folder):
     now = int(time.time())
     fresh = promql_queries.remote_write([({"__name__": "fresh", "job": "a"}, [(0, 1.5)]),
                                          ({"__name__": "fresh", "instance": "i", "zone": "z"}, [(0, 2.0)]),
-                                         ({"__name__": "gone"}, [(0, "stale")])], now * 1000)
+                                         ({"__name__": "gone"}, [(0, "stale")]),
+                                         ({"__name__": "fresh_native"}, [(0, native(3))]),
+                                         ({"__name__": "fresh_custom", "zone": "z"}, [(0, custom(3))])], now * 1000)
     for url in (agent.url, theirs.url):
         assert lib.http_get(f"{url}/api/v1/write", WRITE, fresh, "POST")[0] == 204
-    query = "/federate?" + urllib.parse.urlencode({"match[]": '{__name__=~"fresh|gone"}'})
+    query = "/federate?" + urllib.parse.urlencode({"match[]": '{__name__=~"fresh.*|gone"}'})
     mine, reference = agent.text(query), lib.http_get(theirs.url + query)[2].decode()
     assert sorted(map(str, exposed(re.sub(',?node="n1"', '', mine)))) == sorted(map(str, exposed(reference))), (mine, reference)
-    assert mine.count('node="n1"') == 2, mine
+    assert mine.count('node="n1"') == 8 and "fresh_native" not in mine and "fresh_custom_bucket" in mine, mine
     other = folder / "scraper"
     other.mkdir()
     scraper = debian.start(other, f"""

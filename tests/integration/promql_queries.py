@@ -59,11 +59,38 @@ def remote_write(all_series, start_ms):
     def message(field, body):
         return varint(field << 3 | 2) + varint(len(body)) + body
 
+    def zigzag(number):
+        return varint(number << 1 if number >= 0 else -2 * number - 1)
+
+    def double(field, number):
+        return varint(field << 3 | 1) + struct.pack("<d", number)
+
+    def histogram(value, time):
+        """{"schema", "sum", "count", "zero": (threshold, count), "positive" and "negative": {index: count}, "bounds"}; with
+        "stale" it ends its series"""
+        if "stale" in value:
+            return varint(3 << 3 | 1) + STALE_BYTES + varint(15 << 3) + varint(time)
+        body = varint(1 << 3) + varint(value["count"]) + double(3, value["sum"]) + varint(4 << 3) + zigzag(value["schema"])
+        threshold, zeros = value.get("zero", (0, 0))
+        body += double(5, threshold) + varint(6 << 3) + varint(zeros)
+        for side, spans, deltas in (("negative", 8, 9), ("positive", 11, 12)):
+            before, last, packed = 0, 0, b""
+            for index, count in sorted(value.get(side, {}).items()):
+                body += message(spans, varint(1 << 3) + zigzag(index - before) + varint(2 << 3) + varint(1))
+                packed += zigzag(count - last)
+                before, last = index + 1, count
+            body += message(deltas, packed)
+        bounds = b"".join(struct.pack("<d", bound) for bound in value.get("bounds", []))
+        return body + varint(15 << 3) + varint(time) + (message(16, bounds) if bounds else b"")
+
     whole = b""
     for labels, samples in all_series:
         body = b"".join(message(1, message(1, name.encode()) + message(2, labels[name].encode()))
                         for name in sorted(labels))
         for i, value in samples:
+            if isinstance(value, dict):
+                body += message(4, histogram(value, start_ms + i * STEP * 1000))
+                continue
             bits = STALE_BYTES if value == "stale" else struct.pack("<d", value)
             body += message(2, b"\x09" + bits + b"\x10" + varint(start_ms + i * STEP * 1000))
         whole += message(1, body)

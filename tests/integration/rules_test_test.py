@@ -27,6 +27,9 @@ groups:
     annotations: {summary: "{{ $labels.instance }} of {{ $value | humanize }} {{ $externalURL }}"}
   - alert: Few
     expr: job:up:sum < 1
+  - alert: Histogram
+    expr: native
+    annotations: {value: "{{ $value }}", number: "{{ $value | humanize }}", asked: '{{ query "native" | first | value }}'}
   - alert: Broken
     expr: up + on (job) up
 """
@@ -87,6 +90,22 @@ FILES = {
   promql_expr_test:
   - {expr: 'time() + 0 * sum(up)', eval_time: 1m, exp_samples: [{value: 1767323105}]}
   - {expr: 'timestamp(up{job="a"})', eval_time: 1m, exp_samples: [{labels: '{job="a",instance="x"}', value: 1767323105.0000002}]}
+""",
+    "histograms": HEAD + "group_eval_order: [second, first]\ntests:\n- name: one\n  input_series:\n" + """\
+  - {series: 'native{job="a"}', values: '{{schema:1 count:4 sum:5.5 z_bucket:1 z_bucket_w:0.001 buckets:[1 0 2]}}x5'}
+  - {series: 'native{job="b"}', values: '{{schema:0 count:1 sum:1 buckets:[1]}}+{{schema:0 count:1 sum:1 buckets:[1]}}x5'}
+  alert_rule_test:
+  - {eval_time: 2m, alertname: Histogram}
+  promql_expr_test:
+  - expr: native
+    eval_time: 2m
+    exp_samples:
+    - {labels: 'native{job="b"}', histogram: '{{schema:0 count:3 sum:3 counter_reset_hint:not_reset buckets:[3]}}'}
+    - {labels: 'native{job="a"}', histogram: '{{schema:1 count:4 sum:5.5 z_bucket:1 z_bucket_w:0.001 counter_reset_hint:not_reset buckets:[1 0 2]}}'}
+  - {expr: native, eval_time: 1m, exp_samples: [{labels: 'native{job="a"}', histogram: '{{schema:0 count:9}}'}, {labels: x, value: 1}]}
+  - {expr: native, eval_time: 1m, exp_samples: [{labels: native, histogram: '{{schema:0 count:9}}x1'}]}
+  - {expr: native, eval_time: 1m, exp_samples: [{labels: native, histogram: '7'}]}
+  - {expr: 'sum(native)', eval_time: 1m, exp_samples: [{histogram: '{{schema:0 count:6 sum:7.5 z_bucket:1 z_bucket_w:0.001 buckets:[3 2]}}'}]}
 """,
     "erring": "rule_files: [broken.yml]\ntests:\n- " + SERIES.strip() + """
   promql_expr_test:

@@ -34,5 +34,36 @@ BOOST_AUTO_TEST_CASE(what_can_be_stored_of_a_remote_write_is) {
   BOOST_TEST(second.why.starts_with("out of order sample"));
 }
 
+BOOST_AUTO_TEST_CASE(native_histograms_are_stored_beside_floats) {
+  test::TempFolder folder;
+  auto storage = std::move(*Storage::Open({.path = folder.path(), .max_series = 1000},
+                                          core::Logger(core::LogLevel::kError, core::LogFormat::kLogfmt),
+                                          std::make_shared<prometheus::Registry>()));
+  core::FloatHistogram histogram;
+  histogram.count = histogram.sum = 3;
+  histogram.positive = {{1, 3}};
+  const auto shared = std::make_shared<const core::FloatHistogram>(histogram);
+  const core::Labels labels{{"__name__", "h"}};
+  const std::vector<core::RemoteWriteSeries> series{
+      {.labels = labels,
+       .samples = {{kNow - 1000, core::StaleNaN()}},
+       .histograms = {{kNow - 2000, shared, ""}, {kNow, shared, ""}, {kNow, nullptr, "bad histogram: x"}}},
+      {.labels = core::Labels{{"__name__", "f"}}, .samples = {{kNow, 1}}}};
+  const RemoteWriteOutcome outcome = AppendRemote(*storage, series, kNow);
+  BOOST_TEST(outcome.samples == 2U);
+  BOOST_TEST(outcome.histograms == 2U);
+  BOOST_TEST(outcome.refused == 1U);
+  BOOST_TEST(outcome.why == "invalid histogram of series h: bad histogram: x");
+  auto querier = storage->Open(kNow - 5000, kNow);
+  BOOST_REQUIRE(querier.has_value());
+  const std::vector matchers{*core::Matcher::Make("__name__", core::MatchOp::kEqual, "h")};
+  auto set = (*querier)->Select({.from = kNow - 5000, .to = kNow}, matchers);
+  BOOST_REQUIRE(set.has_value());
+  promql::SampleColumns last;
+  BOOST_REQUIRE((*set)->ReadLast(0, kNow - 5000, kNow, last).has_value());
+  BOOST_REQUIRE(last.histograms.size() == 1U);
+  BOOST_TEST(core::SameHistogram(*last.histograms[0], histogram));
+}
+
 }  // namespace
 }  // namespace pipewarden::rules

@@ -53,6 +53,20 @@ BOOST_AUTO_TEST_CASE(rule_templates_give_what_prometheus_gives) {
   BOOST_TEST(cases > 30);
 }
 
+BOOST_AUTO_TEST_CASE(a_histogram_is_printed_and_is_no_number) {
+  core::FloatHistogram histogram;
+  histogram.count = histogram.sum = 3;
+  histogram.positive = {{1, 3}};
+  TemplateContext context = kContext;
+  context.histogram = std::make_shared<const core::FloatHistogram>(histogram);
+  const auto expand = [&](std::string_view text) {
+    return RuleTemplate::Parse("__alert_H", text)->ExpandOrError(context);
+  };
+  BOOST_TEST(expand("{{ $value }}") == "{count:3, sum:3, (1,2]:3}");
+  const std::string failed = expand("{{ $value | humanize }}");
+  BOOST_TEST(failed.find("can't convert *histogram.FloatHistogram to float") != std::string::npos, failed);
+}
+
 BOOST_AUTO_TEST_CASE(a_failure_takes_the_place_of_the_text) {
   const auto parsed = RuleTemplate::Parse("__alert_X", "{{ $value | toUpper }}");
   BOOST_REQUIRE(parsed.has_value());

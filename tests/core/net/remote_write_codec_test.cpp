@@ -1,6 +1,9 @@
 #include "core/net/remote_write_codec.h"
 
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+#include <sstream>
 
 #include "tests/support/protobuf.h"
 
@@ -48,16 +51,101 @@ BOOST_AUTO_TEST_CASE(version_1_reads) {
 BOOST_AUTO_TEST_CASE(version_2_reads) {
   const std::string symbols = Bytes(4, "") + Bytes(4, "__name__") + Bytes(4, "up") + Bytes(4, "job") + Bytes(4, "b");
   const std::string series = Bytes(1, Varint(1) + Varint(2) + Varint(3) + Varint(4)) +
-                             Bytes(2, Double(1, 7) + Int(2, 2000)) + Bytes(3, "histogram") + Bytes(5, "metadata");
+                             Bytes(2, Double(1, 7) + Int(2, 2000)) + Bytes(3, Int(1, 0) + Int(15, 3000)) +
+                             Bytes(5, "metadata");
   for (const std::string& message : {symbols + Bytes(5, series), Bytes(5, series) + symbols}) {
     const auto read = DecodeRemoteWrite(message, RemoteWriteVersion::k2);
     BOOST_REQUIRE(read.has_value());
     BOOST_TEST((*read)[0].labels.ToString() == R"(up{job="b"})");
     BOOST_TEST((*read)[0].samples[0].time == 2000);
-    BOOST_TEST((*read)[0].histograms == 1U);
+    BOOST_REQUIRE((*read)[0].histograms.size() == 1U);
+    BOOST_TEST((*read)[0].histograms[0].time == 3000);
+    BOOST_TEST(((*read)[0].histograms[0].histogram != nullptr));
   }
   BOOST_TEST(!DecodeRemoteWrite(symbols + Bytes(5, Bytes(1, Varint(1) + Varint(9))), RemoteWriteVersion::k2));
   BOOST_TEST(!DecodeRemoteWrite(symbols + Bytes(5, Bytes(1, Varint(1))), RemoteWriteVersion::k2));
+}
+
+std::string ZigZag(std::int64_t value) {
+  return Varint(static_cast<std::uint64_t>(value) << 1U ^ static_cast<std::uint64_t>(value >> 63U));
+}
+std::string Signed(std::uint64_t field, std::int64_t value) { return Varint(field << 3U) + ZigZag(value); }
+std::string Span(std::int64_t offset, std::int64_t length) { return Signed(1, offset) + Int(2, length); }
+std::string Doubles(std::initializer_list<double> values) {
+  std::string out;
+  for (const double value : values) out += Double(1, value).substr(1);
+  return out;
+}
+
+struct HistogramCase {
+  std::string message;
+  const char* expected;  // schema, zero bucket, count, sum, buckets, bounds; or why not
+};
+std::ostream& operator<<(std::ostream& out, const HistogramCase& c) { return out << c.expected; }
+
+const HistogramCase kHistograms[] = {
+    {Int(1, 9) + Double(3, 4.5) + Signed(4, -1) + Double(5, 0.001) + Int(6, 2) + Bytes(8, Span(-1, 1)) +
+         Bytes(9, ZigZag(1)) + Bytes(11, Span(-2, 2)) + Bytes(11, Span(1, 1)) +
+         Bytes(12, ZigZag(1) + ZigZag(2) + ZigZag(-1)) + Int(14, 3),
+     "-1 2@0.001 9 4.5 +-2:1 +-1:3 +1:2 --1:1 gauge"},
+    {Double(2, 2.5) + Double(3, 1) + Signed(4, 3) + Double(7, 0.5) + Bytes(11, Span(4, 2)) + Double(13, 1.5) +
+         Double(13, 0.5),
+     "3 0.5@0 2.5 1 +4:1.5 +5:0.5"},
+    {Int(1, 3) + Double(3, 7) + Signed(4, -53) + Bytes(11, Span(0, 3)) + Bytes(12, ZigZag(1) + ZigZag(0) + ZigZag(0)) +
+         Bytes(16, Doubles({0.5, 1})),
+     "-53 0@0 3 7 +0:1 +1:1 +2:1 le0.5 le1"},
+    {Int(1, 1) + Bytes(11, Span(0, 2)) + Bytes(12, ZigZag(1)),
+     "histogram spans specify different number of buckets than provided"},
+    {Int(1, 1) + Bytes(11, Span(0, 1)) + Bytes(12, ZigZag(1) + ZigZag(1)),
+     "histogram spans specify different number of buckets than provided"},
+    {Int(1, 2) + Bytes(11, Span(0, 1)) + Bytes(11, Span(-1, 1)) + Bytes(12, ZigZag(1) + ZigZag(0)),
+     "histogram has a span whose offset is negative"},
+    {Signed(4, 99), "bad histogram: schema 99 is not known"},
+    {Int(1, 1) + Bytes(11, Span(2147483647, 2)) + Bytes(12, ZigZag(1) + ZigZag(0)), "a bucket lies beyond all numbers"},
+};
+
+BOOST_DATA_TEST_CASE(a_native_histogram_reads, boost::unit_test::data::make(kHistograms), c) {
+  const auto read = DecodeRemoteWrite(Bytes(1, Bytes(1, Bytes(1, "__name__") + Bytes(2, "h")) + Bytes(4, c.message)),
+                                      RemoteWriteVersion::k1);
+  BOOST_REQUIRE(read.has_value());
+  BOOST_REQUIRE((*read)[0].histograms.size() == 1U);
+  const RemoteWriteHistogram& sample = (*read)[0].histograms[0];
+  if (sample.histogram == nullptr) {
+    BOOST_TEST(sample.invalid == c.expected);
+    return;
+  }
+  const FloatHistogram& h = *sample.histogram;
+  std::ostringstream out;
+  out << h.schema << " " << h.zero_count << "@" << h.zero_threshold << " " << h.count << " " << h.sum;
+  for (const HistogramBucket& bucket : h.positive) out << " +" << bucket.index << ":" << bucket.count;
+  for (const HistogramBucket& bucket : h.negative) out << " -" << bucket.index << ":" << bucket.count;
+  for (const double bound : h.custom_bounds()) out << " le" << bound;
+  if (h.hint == CounterResetHint::kGauge) out << " gauge";
+  BOOST_TEST(out.str() == c.expected);
+}
+
+BOOST_AUTO_TEST_CASE(a_histogram_that_ends_its_series_is_a_staleness_marker) {
+  const auto read = DecodeRemoteWrite(
+      Bytes(1, Bytes(1, Bytes(1, "__name__") + Bytes(2, "h")) + Bytes(4, Double(3, StaleNaN()) + Int(15, 7))),
+      RemoteWriteVersion::k1);
+  BOOST_REQUIRE(read.has_value());
+  BOOST_TEST((*read)[0].histograms.empty());
+  BOOST_REQUIRE((*read)[0].samples.size() == 1U);
+  BOOST_TEST(IsStaleNaN((*read)[0].samples[0].value));
+}
+
+BOOST_AUTO_TEST_CASE(histograms_are_bounded) {
+  const auto one = [](const std::string& histogram) {
+    return DecodeRemoteWrite(Bytes(1, Bytes(1, Bytes(1, "__name__") + Bytes(2, "h")) + Bytes(4, histogram)),
+                             RemoteWriteVersion::k1);
+  };
+  BOOST_TEST(!one(Bytes(12, std::string(20'000, '\0'))).has_value());
+  std::string many;
+  for (int i = 0; i < 600'000; ++i) many += Bytes(4, "");
+  const auto read =
+      DecodeRemoteWrite(Bytes(1, Bytes(1, Bytes(1, "__name__") + Bytes(2, "h")) + many), RemoteWriteVersion::k1);
+  BOOST_REQUIRE(!read.has_value());
+  BOOST_TEST((read.error().code == ErrorCode::kLimit));
 }
 
 BOOST_AUTO_TEST_CASE(wrong_labels_are_told_and_leave_others_alone) {
