@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/read_file.h"
 #include "rules/alert_options.h"
 
 namespace pipewarden::agent {
@@ -40,6 +41,12 @@ constexpr Option kOptions[] = {
      .type = OptionType::kStringList,
      .help = "Time intervals, of this file or of alertmanager.yml: outside of all of them the rule's condition counts "
              "as cleared."},
+    {.name = "holidays",
+     .type = OptionType::kPath,
+     .help = "File of days on which it counts as cleared, too: a date a line (2026-12-25), or iCalendar."},
+    {.name = "timezone",
+     .type = OptionType::kTimeZone,
+     .help = "The zone of `holidays`; by default `global: timezone`."},
 };
 
 std::string NormalPath(const std::string& path) {
@@ -65,8 +72,12 @@ bool HasLabels(const rules::RuleConfig& rule, const std::vector<std::pair<std::s
 class Reader {
  public:
   Reader(std::span<rules::RuleFile> files, std::span<const alertmanager::NamedTimeInterval> intervals,
-         core::ConfigErrors& errors, const rules::promql::ParseOptions& promql)
-      : files_(files), intervals_(intervals.begin(), intervals.end()), errors_(errors), promql_(promql) {}
+         const std::string& timezone, core::ConfigErrors& errors, const rules::promql::ParseOptions& promql)
+      : files_(files),
+        intervals_(intervals.begin(), intervals.end()),
+        timezone_(timezone),
+        errors_(errors),
+        promql_(promql) {}
 
   void Read(const YamlNode& root) {
     const Options options = core::ReadOptions(root, kFileOptions, "a file of alert_options", errors_);
@@ -137,6 +148,7 @@ class Reader {
     if (options.Has("no_data"))
       common.no_data = static_cast<rules::NoData>(std::ranges::find(kNoData, options.Text("no_data")) - kNoData);
     ReadActive(options, what, common);
+    ReadHolidays(options, common);
     bool found = false;
     for (rules::RuleConfig& rule : group.rules) {
       if (!rule.alerting || rule.name != alert || !HasLabels(rule, options.Map("labels"))) continue;
@@ -172,8 +184,24 @@ class Reader {
     }
   }
 
+  void ReadHolidays(const Options& options, rules::AlertOptions& out) {
+    const std::string path = options.Text("holidays");
+    if (path.empty()) return;
+    const auto content = core::ReadFile(path, 1U << 20U);
+    const auto days = core::ParseHolidays(content.value_or(""));
+    if (!content)
+      errors_.Add(options.Where("holidays"), "cannot read the holidays file " + path + ": " + content.error().message);
+    else if (!days)
+      errors_.Add(options.Where("holidays"), path + ": " + days.error().message);
+    else
+      out.holidays = *days;
+    const std::string zone = options.Given("timezone") ? options.Text("timezone") : timezone_;
+    if (const auto found = core::TimeZone::Find(zone)) out.holiday_zone = *found;
+  }
+
   std::span<rules::RuleFile> files_;
   std::vector<alertmanager::NamedTimeInterval> intervals_;
+  const std::string timezone_;
   core::ConfigErrors& errors_;
   const rules::promql::ParseOptions promql_;
 };
@@ -183,33 +211,10 @@ class Reader {
 core::OptionTable AlertOptionTable() { return kOptions; }
 
 void ReadAlertOptions(const std::string& path, std::span<rules::RuleFile> files,
-                      std::span<const alertmanager::NamedTimeInterval> intervals, core::ConfigErrors& errors,
-                      const rules::promql::ParseOptions& promql) {
+                      std::span<const alertmanager::NamedTimeInterval> intervals, const std::string& timezone,
+                      core::ConfigErrors& errors, const rules::promql::ParseOptions& promql) {
   if (const auto root = core::ReadYamlFile(path, errors); root && !root->IsNull())
-    Reader(files, intervals, errors, promql).Read(*root);
-}
-
-void CopyAlertOptions(std::span<const rules::RuleFile> configured, rules::RuleFile& file,
-                      const rules::promql::ParseOptions& promql) {
-  const auto known = std::ranges::find(configured, NormalPath(file.path),
-                                       [](const rules::RuleFile& one) { return NormalPath(one.path); });
-  if (known == configured.end()) return;
-  for (rules::RuleGroupConfig& group : file.groups) {
-    const auto before = std::ranges::find(known->groups, group.name, &rules::RuleGroupConfig::name);
-    if (before == known->groups.end()) continue;
-    for (rules::RuleConfig& rule : group.rules) {
-      const auto same = std::ranges::find_if(
-          before->rules, [&](const rules::RuleConfig& one) { return one.Identity() == rule.Identity(); });
-      if (same == before->rules.end() || same->options == nullptr) continue;
-      auto options = std::make_shared<rules::AlertOptions>(*same->options);
-      if (options->no_data) {
-        auto data = rules::DataExpr(*rule.tree, promql);
-        if (!data) continue;
-        options->data_expr = std::move(*data);
-      }
-      rule.options = std::move(options);
-    }
-  }
+    Reader(files, intervals, timezone, errors, promql).Read(*root);
 }
 
 }  // namespace pipewarden::agent

@@ -24,14 +24,10 @@ namespace pipewarden::agent {
 core::OptionTable AlertOptionTable();
 
 // Reads the file and gives its options to the rules among `files`. `intervals` are those of alertmanager.yml, known
-// here too. Mistakes go to `errors`: what names a file, group or alert that is not there among them.
+// here too; `timezone` is that of holidays which name none. Mistakes go to `errors`: what names a file, group or alert
+// that is not there among them.
 void ReadAlertOptions(const std::string& path, std::span<rules::RuleFile> files,
-                      std::span<const alertmanager::NamedTimeInterval> intervals, core::ConfigErrors& errors,
-                      const rules::promql::ParseOptions& promql = {});
-
-// Gives the rules of `file` what rules of the same file, group, alert and labels have in `configured`: for a changed
-// version of a file that is looked at beside the configuration.
-void CopyAlertOptions(std::span<const rules::RuleFile> configured, rules::RuleFile& file,
-                      const rules::promql::ParseOptions& promql = {});
+                      std::span<const alertmanager::NamedTimeInterval> intervals, const std::string& timezone,
+                      core::ConfigErrors& errors, const rules::promql::ParseOptions& promql = {});
 
 }  // namespace pipewarden::agent

@@ -349,7 +349,8 @@ class Loader {
         for (const std::string& path : paths) {
           if (!read.insert(path).second) continue;
           config_->files.push_back(path);
-          ReadAlertOptions(path, config_->rule_files, config_->alerting.routing.time_intervals, errors_, promql_);
+          ReadAlertOptions(path, config_->rule_files, config_->alerting.routing.time_intervals,
+                           config_->global.timezone, errors_, promql_);
         }
       }
   }

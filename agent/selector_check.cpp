@@ -50,21 +50,34 @@ std::string WhyNot(const std::string& metric, const Matcher& matcher, const Shap
   return "no series of '" + metric + "' has " + matcher.ToString() + nearest;
 }
 
+// Whether series may match; else `shapes` are those of the metrics that the selector names, and `metric` is one of
+// them.
+bool MayMatch(const rules::promql::VectorSelector& selector, const KnownSeries& known, Shapes& shapes,
+              std::string& metric) {
+  const auto fits = [&](const std::string& name, const std::vector<SeriesShape>& some) {
+    for (const Matcher& matcher : selector.matchers)
+      if (matcher.name() == core::kMetricName && !matcher.Matches(name)) return false;
+    if (metric.empty()) metric = name;
+    return std::ranges::any_of(some, [&](const SeriesShape& shape) {
+      shapes.push_back(&shape);
+      return std::ranges::all_of(selector.matchers, [&](const Matcher& matcher) {
+        return matcher.name() == core::kMetricName || shape.MayMatch(matcher);
+      });
+    });
+  };
+  if (const auto named = known.by_name().find(selector.name); named != known.by_name().end())
+    return fits(named->first, named->second);
+  if (!selector.name.empty()) return false;
+  return std::ranges::any_of(known.by_name(), [&](const auto& one) { return fits(one.first, one.second); });
+}
+
 // "" where series may match.
 std::string WhyNothingMatches(const rules::promql::VectorSelector& selector, const KnownSeries& known) {
-  Shapes shapes;  // of the metrics that the selector names
-  std::set<std::string> names;
+  Shapes shapes;
   std::string metric = selector.name;
-  for (const auto& known_metric : known.by_name()) {
-    const std::string& name = known_metric.first;
-    names.insert(name);
-    const bool named = std::ranges::all_of(selector.matchers, [&](const Matcher& matcher) {
-      return matcher.name() != core::kMetricName || matcher.Matches(name);
-    });
-    if (!named) continue;
-    for (const SeriesShape& shape : known_metric.second) shapes.push_back(&shape);
-    if (metric.empty()) metric = name;
-  }
+  if (MayMatch(selector, known, shapes, metric)) return "";
+  std::set<std::string> names;
+  for (const auto& one : known.by_name()) names.insert(one.first);
   if (shapes.empty()) {
     for (const Matcher& matcher : selector.matchers)
       if (matcher.name() == core::kMetricName)
@@ -76,10 +89,6 @@ std::string WhyNothingMatches(const rules::promql::VectorSelector& selector, con
   std::vector<Matcher> others;
   std::ranges::copy_if(selector.matchers, std::back_inserter(others),
                        [](const Matcher& matcher) { return matcher.name() != core::kMetricName; });
-  const auto matches_all = [&](const SeriesShape* shape) {
-    return std::ranges::all_of(others, [&](const Matcher& matcher) { return shape->MayMatch(matcher); });
-  };
-  if (std::ranges::any_of(shapes, matches_all)) return "";
   for (const Matcher& matcher : others)
     if (std::ranges::none_of(shapes, [&](const SeriesShape* shape) { return shape->MayMatch(matcher); }))
       return WhyNot(metric, matcher, shapes);

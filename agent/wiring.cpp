@@ -318,10 +318,7 @@ void Agent::Parts::MakeMetrics() {
 }
 
 void Agent::Parts::TellWarnings() const {
-  std::vector<std::string> warnings = config->warnings;
-  if (!options.remote_write_receiver)  // with it any series may come
-    std::ranges::move(UnmatchedSelectors(*config, config->rule_files), std::back_inserter(warnings));
-  for (const std::string& warning : warnings) logger.Warn("configuration", {{"warning", warning}});
+  for (const std::string& warning : config->warnings) logger.Warn("configuration", {{"warning", warning}});
 }
 
 void Agent::Parts::TellReload(bool successful) {
@@ -332,14 +329,18 @@ void Agent::Parts::TellReload(bool successful) {
 namespace {
 
 // Aside, because files may be anywhere: a start or a reload that hangs can be ended then.
-core::Task<core::Result<std::shared_ptr<const Config>>> Load(core::Loop& loop, std::string file, Features features) {
+core::Task<core::Result<std::shared_ptr<const Config>>> Load(core::Loop& loop, std::string file, Features features,
+                                                             bool remote_write_receiver) {
   using Loaded = core::Result<std::shared_ptr<const Config>>;
   core::Aside aside;
-  Loaded loaded = co_await aside.Run(loop, kLoadPatience, [file, features]() -> Loaded {
+  Loaded loaded = co_await aside.Run(loop, kLoadPatience, [=]() -> Loaded {
     core::ConfigErrors errors;
     std::shared_ptr<const Config> config = LoadConfig(file, errors, features.promql);
     if (!errors.empty()) return core::Fail(errors.ToError());
-    return config;
+    if (remote_write_receiver) return config;  // with it any series may come
+    auto warned = std::make_shared<Config>(*config);
+    std::ranges::move(UnmatchedSelectors(*config, config->rule_files), std::back_inserter(warned->warnings));
+    return warned;
   });
   if (!loaded && loaded.error().code == core::ErrorCode::kTimeout)
     loaded = core::Fail(loaded.error().Within("reading the configuration"));
@@ -350,7 +351,7 @@ core::Task<core::Result<std::shared_ptr<const Config>>> Load(core::Loop& loop, s
 
 core::Task<core::Result<void>> Agent::Parts::Start() {
   core::Result<void> result;
-  auto loaded = co_await Load(loop, options.config_file, options.features);
+  auto loaded = co_await Load(loop, options.config_file, options.features, options.remote_write_receiver);
   if (!loaded) {
     result = core::Fail(loaded.error());
     co_return result;
@@ -409,7 +410,7 @@ core::Task<core::Result<void>> Agent::Parts::Reload() {
 
 core::Task<core::Result<void>> Agent::Parts::ReadAndApply() {
   core::Result<void> result;
-  auto loaded = co_await Load(loop, options.config_file, options.features);
+  auto loaded = co_await Load(loop, options.config_file, options.features, options.remote_write_receiver);
   if (!loaded) {
     result = core::Fail(loaded.error());
     co_return result;

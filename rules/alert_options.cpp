@@ -48,6 +48,8 @@ bool Unfilter(ExprPtr& expr) {
 }  // namespace
 
 bool AlertOptions::IsActive(core::TimestampMs time) const {
+  if (!holidays.empty() && holidays.contains(core::CivilDate::Of(holiday_zone.ToLocal(core::FromMs(time)))))
+    return false;
   return active.empty() || std::ranges::any_of(active, [&](const core::TimeInterval& interval) {
            return interval.Contains(core::FromMs(time));
          });

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct AlertOptions {
   std::shared_ptr<const promql::Expr> data_expr;  // where no_data is given: DataExpr of the rule's expression
   // Outside of all of these the rule's condition counts as cleared; empty: always inside.
   std::vector<core::TimeInterval> active;
+  std::set<core::CivilDate> holidays;  // outside on these days, too
+  core::TimeZone holiday_zone;         // where they are
   core::Location where;
 
   bool IsActive(core::TimestampMs time) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <set>
 
 #include "core/config/option_table.h"
@@ -294,6 +295,28 @@ RuleFile ReadRuleFile(const std::string& path, core::ConfigErrors& errors, const
   if (text) return ParseRuleFile(*text, path, errors, promql);
   errors.Add({.file = path}, text.error().message);
   return {.path = path, .groups = {}};
+}
+
+void CopyAlertOptions(std::span<const RuleFile> configured, RuleFile& file, const promql::ParseOptions& promql) {
+  const auto normal = [](const std::string& path) { return std::filesystem::absolute(path).lexically_normal(); };
+  const auto known =
+      std::ranges::find_if(configured, [&](const RuleFile& one) { return normal(one.path) == normal(file.path); });
+  if (known == configured.end()) return;
+  for (RuleGroupConfig& group : file.groups) {
+    const auto before = std::ranges::find(known->groups, group.name, &RuleGroupConfig::name);
+    if (before == known->groups.end()) continue;
+    for (RuleConfig& rule : group.rules) {
+      const auto same = std::ranges::find(before->rules, rule.Identity(), &RuleConfig::Identity);
+      if (same == before->rules.end() || same->options == nullptr) continue;
+      auto options = std::make_shared<AlertOptions>(*same->options);
+      if (options->no_data) {  // its expression may be another one
+        auto data = DataExpr(*rule.tree, promql);
+        if (!data) continue;
+        options->data_expr = std::move(*data);
+      }
+      rule.options = std::move(options);
+    }
+  }
 }
 
 }  // namespace pipewarden::rules

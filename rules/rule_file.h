@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,5 +66,9 @@ RuleFile ReadRuleFile(const std::string& path, core::ConfigErrors& errors, const
 // The same from text; `path` is for messages.
 RuleFile ParseRuleFile(std::string_view text, const std::string& path, core::ConfigErrors& errors,
                        const promql::ParseOptions& promql = {});
+
+// Gives the alerts of `file` the options that they have in `configured`, by file, group, alert and labels: for another
+// version of a configured file that is looked at beside it.
+void CopyAlertOptions(std::span<const RuleFile> configured, RuleFile& file, const promql::ParseOptions& promql = {});
 
 }  // namespace pipewarden::rules

@@ -28,7 +28,7 @@ std::string Count(std::size_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-enum class FileKind { kRules, kAlertmanager, kOurs };
+enum class FileKind { kRules, kAlertmanager, kAlertOptions, kOurs };
 
 class Check {
  public:
@@ -42,9 +42,7 @@ class Check {
     for (std::size_t i = 0; i < kinds.size(); ++i) {
       const std::string& file = options_.files[i];
       const std::size_t before = errors_.size();
-      const std::string what = kinds[i] == FileKind::kRules          ? Rules(file)
-                               : kinds[i] == FileKind::kAlertmanager ? Alertmanager(file)
-                                                                     : Ours(file);
+      const std::string what = Read(file, kinds[i]);
       if (errors_.size() == before) std::cout << file << ": well, " << what << "\n";
     }
     for (const std::string& line : errors_.Lines()) std::cerr << line << "\n";
@@ -57,6 +55,7 @@ class Check {
     const auto root = core::ReadYamlFile(file, ignored);
     if (root && root->Find("groups") != nullptr) return FileKind::kRules;
     if (root && (root->Find("route") != nullptr || root->Find("receivers") != nullptr)) return FileKind::kAlertmanager;
+    if (root && root->Find("rules") != nullptr) return FileKind::kAlertOptions;
     return FileKind::kOurs;
   }
 
@@ -72,6 +71,23 @@ class Check {
       known_ = std::move(config);
     else if (named)
       LoadConfig(file, errors_, features_.promql);
+  }
+
+  // What it is and holds.
+  std::string Read(const std::string& file, FileKind kind) {
+    switch (kind) {
+      case FileKind::kRules:
+        return Rules(file);
+      case FileKind::kAlertmanager:
+        return Alertmanager(file);
+      case FileKind::kAlertOptions:
+        errors_.Add({.file = file, .line = 1, .column = 1},
+                    "a file of alert_options is checked with the configuration that names it; give that one");
+        return "";
+      case FileKind::kOurs:
+        break;
+    }
+    return Ours(file);
   }
 
   static void Warn(const std::vector<std::string>& warnings) {

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <nlohmann/json.hpp>
 
-#include "agent/alert_options.h"
 #include "agent/server/faces.h"
 #include "agent/server/own_api.h"
 #include "core/time/duration.h"
@@ -47,7 +46,7 @@ HttpResponse Backtest(const ServerContext& context, const HttpRequest& request) 
     const auto settings = context.settings(request.deadline);
     if (!settings) return ErrorResponse(Envelope::kPrometheus, settings.error());
     options.external_labels = settings->external_labels;
-    if (settings->rules != nullptr) CopyAlertOptions(*settings->rules, file, options.parse);
+    if (settings->rules != nullptr) rules::CopyAlertOptions(*settings->rules, file, options.parse);
     if (const auto interval = core::ParseDuration(settings->evaluation_interval)) options.default_interval = *interval;
   }
   options.to = core::ToMs(context.clock->Now());

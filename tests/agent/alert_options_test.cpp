@@ -23,9 +23,10 @@ struct Bench {
   void Read(const std::string& rule, const std::string& alert_options) {
     file = rules::ParseRuleFile("groups: [{name: g, interval: 1m, rules: [" + rule + "]}]", folder / "r.yml", errors);
     folder.Write("o.yml", alert_options);
+    folder.Write("holidays", "2026-11-20  # in Chicago it begins at 06:00 UTC\n");
     const alertmanager::NamedTimeInterval from_alertmanager{
         "nights", {{.times = {{0, 6 * 60}}, .weekdays = {}, .days_of_month = {}, .months = {}, .years = {}}}, {}};
-    ReadAlertOptions(folder / "o.yml", {&file, 1}, {&from_alertmanager, 1}, errors);
+    ReadAlertOptions(folder / "o.yml", {&file, 1}, {&from_alertmanager, 1}, "America/Chicago", errors);
     BOOST_REQUIRE_MESSAGE(errors.empty(), errors.ToError().message);
   }
   void Load(const std::vector<const char*>& lines) {
@@ -155,6 +156,16 @@ const Case kCases[] = {
      "rules: {r.yml: {g: {A: {active: [nights], resolve_expr: x < 0}}}}",
      {"x 90 75x5"},
      "11111.."},
+    {"holidays, in the configured zone",
+     "{alert: A, expr: x > 80}",
+     "rules: {r.yml: {g: {A: {holidays: holidays}}}}",
+     {"x 90x6"},
+     "11111.."},
+    {"holidays, in a zone of their own",
+     "{alert: A, expr: x > 80}",
+     "rules: {r.yml: {g: {A: {holidays: holidays, timezone: UTC}}}}",
+     {"x 90x6"},
+     "......."},
     {"rules of one name are told apart by their labels",
      "{alert: A, expr: x > 80, labels: {severity: page}}",
      "rules: {r.yml: {g: {A: [{labels: {severity: page}, resolve_expr: x < 70}]}}}",
@@ -214,6 +225,8 @@ const BadCase kBad[] = {
      ":4:34: the options of alert 'Downs' are given already at FOLDER/o.yml:4:15"},
     {"rules:\n  r.yml:\n    grp:\n      Downs: {labels: {severity: x}}\n",
      ":4:23: no alert 'Downs' of the group has these labels"},
+    {"rules:\n  r.yml:\n    grp:\n      Downs: {holidays: nowhere}\n",
+     ":4:25: cannot read the holidays file FOLDER/nowhere: "},
     {"rules: [r.yml]\n", ":1:8: 'rules' is a map of rule files, not a list"},
     {"time_intervals: [{name: a, time_intervals: [{weekdays: [moonday]}]}]\n", ":1:56: "},
 };
@@ -227,7 +240,7 @@ BOOST_DATA_TEST_CASE(mistakes_are_told_with_their_place, boost::unit_test::data:
       folder / "r.yml", errors);
   folder.Write("o.yml", c.options);
   const alertmanager::NamedTimeInterval days{"days", {}, {}};
-  ReadAlertOptions(folder / "o.yml", {&file, 1}, {&days, 1}, errors);
+  ReadAlertOptions(folder / "o.yml", {&file, 1}, {&days, 1}, "UTC", errors);
   std::string expected = (folder / "o.yml") + c.message;
   for (std::size_t at = 0; (at = expected.find("FOLDER/")) != std::string::npos;) expected.replace(at, 7, folder / "");
   const auto lines = errors.Lines();
@@ -242,7 +255,7 @@ BOOST_AUTO_TEST_CASE(a_changed_version_of_a_file_gets_the_options_of_the_configu
   core::ConfigErrors errors;
   rules::RuleFile draft = rules::ParseRuleFile(
       "groups: [{name: g, rules: [{alert: A, expr: y > 70}, {alert: B, expr: y > 70}]}]", bench.file.path, errors);
-  CopyAlertOptions({&bench.file, 1}, draft);
+  rules::CopyAlertOptions({&bench.file, 1}, draft);
   BOOST_REQUIRE(draft.groups[0].rules[0].options != nullptr);
   BOOST_TEST(rules::promql::Print(*draft.groups[0].rules[0].options->data_expr) == "y > bool 70");
   BOOST_TEST((draft.groups[0].rules[1].options == nullptr));

@@ -4,6 +4,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include "rules/rule_pack.h"
 #include "tests/support/temp_folder.h"
 
 namespace pipewarden::agent {
@@ -104,6 +105,31 @@ BOOST_DATA_TEST_CASE(a_selector_that_can_match_nothing_is_told, boost::unit_test
   }
   BOOST_REQUIRE(warnings.size() == 1U);
   BOOST_TEST(warnings[0] == "r.yml:9:" + std::to_string(c.column) + ": 'A' reads what is never there: " + c.warning);
+}
+
+BOOST_AUTO_TEST_CASE(packs_read_what_an_agent_may_have_and_what_they_say_users_make) {
+  const test::TempFolder folder;
+  std::string logs;
+  for (const char* name : {"pipeline_quality_score_ratio", "pipeline_source_records", "pipeline_target_records",
+                           "pipeline_processing_lag_seconds"})
+    logs += "{match: '(?P<x>.)', gauge: " + std::string(name) + ", value: x}, ";
+  for (const char* name : {"pipeline_records_total", "pipeline_record_errors_total", "pipeline_log_errors_total"})
+    logs += "{match: x, counter: " + std::string(name) + "}, ";
+  folder.Write("pipewarden.yml", R"(
+probes: [{name: a, kind: hdfs, url: "http://127.0.0.1/"}, {name: b, kind: http, url: "https://127.0.0.1/"}]
+freshness: [{name: orders, source: file, glob: /tmp/nothing/*, max_age: 1h}]
+pipelines: {daily: {steps: {load: {run: /bin/true}}}}
+logs: [{path: /tmp/nothing, patterns: [)" +
+                                     logs + "]}]\n");
+  core::ConfigErrors errors;
+  const auto config = LoadConfig(folder / "pipewarden.yml", errors);
+  BOOST_REQUIRE_MESSAGE(errors.empty(), errors.ToError().message);
+  for (const std::string& name : rules::RulePackNames()) {
+    auto pack = rules::ReadRulePack(name);
+    BOOST_REQUIRE(pack.has_value());
+    pack->path = name;  // or it would be left out
+    for (const std::string& warning : UnmatchedSelectors(*config, {&*pack, 1})) BOOST_ERROR(warning);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(each_is_told_once_in_a_rule_and_packs_are_left_out) {
