@@ -241,9 +241,10 @@ core::Result<void> Agent::Parts::Serve() {
   };
   if (options.remote_write_receiver)
     context->remote_write = [this](std::vector<core::RemoteWriteSeries> series, core::MonoTime deadline) {
-      return AskRules<rules::RemoteWriteOutcome>(*rules_thread, clock, deadline, [this, series = std::move(series)] {
-        return rules::AppendRemote(*storage, series, core::ToMs(clock.Now()));
-      });
+      return AskRules<rules::RemoteWriteOutcome>(
+          *rules_thread, clock, deadline, [this, series = std::move(series)]() mutable {
+            return rules::AppendRemote(*storage, std::move(series), core::ToMs(clock.Now()));
+          });
     };
   context->reload = [this](core::MonoTime deadline) {
     return AskTask<void>(loop, tasks, "reload", deadline, [this] { return Reload(); });

@@ -18,8 +18,7 @@ struct Placed {
 
 }  // namespace
 
-RemoteWriteOutcome AppendRemote(Storage& storage, std::span<const core::RemoteWriteSeries> series,
-                                core::TimestampMs now) {
+RemoteWriteOutcome AppendRemote(Storage& storage, std::vector<core::RemoteWriteSeries> series, core::TimestampMs now) {
   RemoteWriteOutcome outcome;
   const auto refuse = [&](std::size_t samples, const std::string& why) {
     if (samples > 0 && outcome.why.empty()) outcome.why = why;
@@ -52,6 +51,8 @@ RemoteWriteOutcome AppendRemote(Storage& storage, std::span<const core::RemoteWr
         refuse(1, "invalid histogram of series " + one.labels.ToString() + ": " + sample.invalid);
     }
   }
+  // The storage keeps what it allocates now for hours: not in between what the request took.
+  std::vector<core::RemoteWriteSeries>().swap(series);
   std::ranges::stable_sort(placed, {}, [](const Placed& one) { return std::tuple(one.time, one.ref); });
   std::vector<RefSample> floats;
   std::vector<RefHistogram> histograms;

@@ -32,6 +32,15 @@ std::int64_t WrappingSubtract(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
 }
 
+// Whether it is worth a try: XORs are small where a value is mostly that before, and take eight bytes and two bits each
+// even where it always is.
+bool XorsMayBeSmaller(std::size_t packed_bytes, std::span<const double> values) {
+  if (packed_bytes <= 8 + values.size() / 4) return false;
+  std::size_t same = 0;
+  for (std::size_t i = 1; i < values.size(); ++i) same += values[i] == values[i - 1] ? 1 : 0;
+  return same * 2 >= values.size() || packed_bytes > values.size() * 2;
+}
+
 }  // namespace
 
 Chunk::Chunk(core::TimestampMs first, core::TimestampMs last, std::uint16_t count, std::span<const std::uint8_t> bytes,
@@ -44,9 +53,11 @@ Chunk::Chunk(core::TimestampMs first, core::TimestampMs last, std::uint16_t coun
 Chunk Chunk::Of(std::span<const core::TimestampMs> times, std::span<const double> values) {
   if (times.empty()) return {};
   const std::string packed = PackSamples(times, values);
-  ChunkWriter plain;
-  for (std::size_t i = 0; i < times.size(); ++i) plain.Append(times[i], values[i]);
-  if (packed.empty() || packed.size() >= plain.bytes().size()) return plain.Seal();
+  if (packed.empty() || XorsMayBeSmaller(packed.size(), values)) {
+    ChunkWriter plain;
+    for (std::size_t i = 0; i < times.size(); ++i) plain.Append(times[i], values[i]);
+    if (packed.empty() || packed.size() >= plain.bytes().size()) return plain.Seal();
+  }
   return {times.front(),
           times.back(),
           static_cast<std::uint16_t>(times.size()),

@@ -316,14 +316,15 @@ def day(folder):
     feeder = Feeder(ours, theirs)
     now_ms = int(time.time()) * 1000 // STEP_MS * STEP_MS
     window = 2 * 3600 * 1000
-    sealed = (now_ms - window // 2) // window * window  # what is before is sealed
+    # What is before is sealed, an hour after. Not one that becomes due while samples for it are still to come.
+    sealed = (now_ms - window // 2 + 600_000) // window * window
     feeder.fill(series, now_ms - DAY_HOURS * 3600 * 1000, sealed)
     ours.stop()
     ours.config.write_text("global: {evaluation_interval: 1s}\n")
     ours.start()
     samples = ours.storage / "samples"
     last = samples / f"segment-{sealed - window:013}.seg"
-    lib.eventually(last.exists, 60, f"{last} to be written")
+    lib.eventually(last.exists, 660, f"{last} to be written")
     feeder.connections[0].close()
     feeder.fill(series, sealed, now_ms)
     segments = sum(path.stat().st_size for path in samples.glob("segment-*"))
