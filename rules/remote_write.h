@@ -15,7 +15,7 @@ struct RemoteWriteOutcome {
   std::size_t samples = 0;     // floats that were stored
   std::size_t histograms = 0;  // native histograms that were stored
   std::size_t refused = 0;     // of all those sent
-  std::string why;          // of the first one refused
+  std::string why;             // of the first one refused
 };
 
 // Everything that can be stored is, whatever is wrong with the rest. Samples more than ten minutes ahead of `now` are
