@@ -1,9 +1,12 @@
 #include "agent/config.h"
 
 #include <glob.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -132,7 +135,7 @@ class Loader {
 
   std::shared_ptr<const Config> Load(const std::string& path) {
     config_->file = path;
-    ReadFile(path, 0);
+    ReadFile(path, 0, {});
     if (files_.empty()) return config_;
     ReadGlobal();
     ReadStorage();
@@ -152,10 +155,19 @@ class Loader {
  private:
   static constexpr int kMaxIncludeDepth = 10;
 
-  void ReadFile(const std::string& path, int depth) {
+  // A file that is not there is told of where it is named.
+  bool Readable(const std::string& path, const core::Location& where, const std::string& remedy) {
+    const bool readable = ::access(path.c_str(), R_OK) == 0;
+    if (!readable) errors_.Add(where, "open " + path + ": " + std::strerror(errno) + " (" + remedy + ")");
+    return readable;
+  }
+
+  void ReadFile(const std::string& path, int depth, const core::Location& where) {
     if (!seen_.insert(std::filesystem::absolute(path).lexically_normal()).second) return;
-    auto root = core::ReadYamlFile(path, errors_);
     config_->files.push_back(path);
+    const std::string remedy = depth == 0 ? "name another with --config.file" : "remove it from include";
+    if (!Readable(path, where, remedy)) return;
+    auto root = core::ReadYamlFile(path, errors_);
     if (!root) return;
     files_.push_back(std::make_unique<File>(path, std::move(*root), Options()));
     File& file = *files_.back();
@@ -168,7 +180,7 @@ class Loader {
       }
       const auto included = Expand(file.options.Where("include").Resolve(pattern));
       if (included.empty()) Warn(file.options.Where("include"), "no file matches '" + pattern + "'");
-      for (const std::string& more : included) ReadFile(more, depth + 1);
+      for (const std::string& more : included) ReadFile(more, depth + 1, file.options.Where("include"));
     }
   }
 
@@ -274,7 +286,8 @@ class Loader {
         for (const std::string& path : paths) {
           if (!read.insert(path).second) continue;
           config_->files.push_back(path);
-          config_->rule_files.push_back(rules::ReadRuleFile(path, errors_, promql_));
+          if (Readable(path, file->options.Where("rule_files"), "remove it from rule_files"))
+            config_->rule_files.push_back(rules::ReadRuleFile(path, errors_, promql_));
         }
       }
       if (const YamlNode* packs = file->options.Node("rule_packs")) ReadRulePacks(*packs, read);
@@ -325,7 +338,9 @@ class Loader {
     routing = alertmanager::InboxOnlyConfig();
     if (!config_->alerting.config_file.empty()) {
       config_->files.push_back(config_->alerting.config_file);
-      if (const auto root = core::ReadYamlFile(config_->alerting.config_file, errors_))
+      const std::string& path = config_->alerting.config_file;
+      const bool readable = Readable(path, options.Where("config_file"), "without config_file the inbox keeps all");
+      if (const auto root = readable ? core::ReadYamlFile(path, errors_) : std::nullopt)
         routing = alertmanager::ReadAlertmanagerConfig(*root, errors_);
     }
     if (const YamlNode* peers = options.Node("alertmanagers"); peers != nullptr) {
@@ -349,22 +364,38 @@ class Loader {
         for (const std::string& path : paths) {
           if (!read.insert(path).second) continue;
           config_->files.push_back(path);
+          if (!Readable(path, where, "remove it from alert_options")) continue;
           ReadAlertOptions(path, config_->rule_files, config_->alerting.routing.time_intervals,
                            config_->global.timezone, errors_, promql_);
         }
       }
   }
 
-  // What one section says of another must be there.
+  // What one section says of another must be there: a name that nothing has would be a gate that is always open.
   void CheckReferences() {
-    std::vector<std::string_view> components;
-    for (const core::Component& component : config_->components.InOrder()) components.push_back(component.name);
-    const auto known = [&](const std::string& name, const core::Location& where, const std::string& what) {
-      if (components.empty() || name.empty() || config_->components.Find(name) != nullptr) return;
-      errors_.Add(where, what + " names component '" + name + "', which is not under components" +
-                             core::DidYouMean(name, components));
+    std::set<std::string_view> names;
+    const auto check = [&](const std::string& name, const core::Location& where, const std::string& what,
+                           const std::string& problem) {
+      if (name.empty() || names.contains(name)) return;
+      const std::vector<std::string_view> known(names.begin(), names.end());
+      errors_.Add(where, what + " names '" + name + "', " + problem + core::DidYouMean(name, known));
     };
-    for (const auto& probe : config_->probes) known(probe.component, probe.where, "probe '" + probe.name + "'");
+    for (const core::Component& component : config_->components.InOrder()) names.insert(component.name);
+    if (!names.empty())
+      for (const auto& probe : config_->probes)
+        check(probe.component, probe.where, "component of probe '" + probe.name + "'", "which is not under components");
+    // Where components are not listed they are what probes say.
+    for (const auto& probe : config_->probes) names.insert(probe.component);
+    for (const PipelineConfig& pipeline : config_->pipelines)
+      for (const StepConfig& step : pipeline.steps)
+        for (const std::string& need : step.needs)
+          check(need, pipeline.where, "'requires' of step '" + step.name + "' in pipeline '" + pipeline.name + "'",
+                "which is no component, neither listed nor of a probe");
+    for (const PipelineConfig& pipeline : config_->pipelines) names.insert(pipeline.name);
+    for (const auto& freshness : config_->freshness)
+      for (const std::string& name : freshness.depends_on)
+        check(name, freshness.where, "'depends_on' of freshness '" + freshness.name + "'",
+              "which is neither a pipeline nor a component");
   }
 
   ConfigErrors& errors_;

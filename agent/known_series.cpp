@@ -104,7 +104,7 @@ constexpr OwnMetric kOwn[] = {
     {"pipewarden_pipeline_run_late", "pipeline"},
     {"pipewarden_pipeline_run_promise_broken", "pipeline promise"},
     {"pipewarden_pipeline_run_outstanding", "pipeline"},
-    {"pipewarden_pipeline_run_usual_duration_seconds", "pipeline quantile"},
+    {"pipewarden_pipeline_run_usual_duration_seconds", "pipeline percentile"},
     {"pipewarden_pipeline_run_usual_runs", "pipeline"},
     {"pipewarden_pipeline_run_deadline_timestamp_seconds", "pipeline"},
     {"pipewarden_pipeline_next_slot_timestamp_seconds", "pipeline"},

@@ -23,6 +23,7 @@
 #include "agent/server/faces.h"
 #include "agent/server/server.h"
 #include "agent/server/unix_socket.h"
+#include "agent/server/web_config.h"
 #include "agent/status.h"
 #include "agent/supervisor.h"
 #include "alertmanager/alertmanager.h"
@@ -73,6 +74,7 @@ struct Agent::Parts {
   core::TaskGroup tasks{loop};
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
   std::string storage_path;
+  std::string external_url;
   std::optional<StorageLock> storage_lock;
   std::shared_ptr<const Config> config;
 
@@ -133,8 +135,13 @@ core::Result<T> AskRules(RulesThread& thread, const core::Clock& clock, core::Mo
 
 std::string ExternalUrl(const AgentOptions& options) {
   if (!options.external_url.empty()) return options.external_url;
+  // What is wrong with the address or the file is told where they are used.
   const std::string& address = options.listen_addresses.front();
-  return "http://" + HostName() + address.substr(address.rfind(':'));
+  const std::size_t colon = address.rfind(':');
+  const auto web =
+      options.web_config_file.empty() ? core::Result<WebConfig>(WebConfig{}) : LoadWebConfig(options.web_config_file);
+  return (web && !web->tls.cert_file.empty() ? "https://" : "http://") + HostName() +
+         (colon == std::string::npos ? "" : address.substr(colon));
 }
 
 }  // namespace
@@ -154,6 +161,7 @@ core::Result<void> Agent::Parts::Lock(const Config& first) {
 
 // Everything that keeps state opens it here, before anything runs.
 core::Result<void> Agent::Parts::Open(const Config& first) {
+  external_url = ExternalUrl(options);
   // Each part has a folder of its own there.
   for (const char* part : {"/samples", "/alertmanager", "/logs", "/pipelines"})
     if (auto made = core::MakePrivateFolder(storage_path + part); !made) return made;
@@ -172,7 +180,7 @@ core::Result<void> Agent::Parts::Open(const Config& first) {
       .delayed_name_removal = options.features.delayed_name_removal});
   rules = std::make_unique<rules::RuleManager>(
       *storage, *engine, clock,
-      rules::RuleManagerOptions{.external_url = ExternalUrl(options),
+      rules::RuleManagerOptions{.external_url = external_url,
                                 .parse = options.features.promql,
                                 .on_aside = [this] { rules_thread->Post([this] { rules->Collect(); }); }},
       logger.With({{"part", "rules"}}), registry, [this](std::vector<core::Alert> alerts) {
@@ -181,9 +189,8 @@ core::Result<void> Agent::Parts::Open(const Config& first) {
             logger.Error("alerts of the rules were refused", {{"error", taken.error().message}});
         });
       });
-  alertmanager =
-      std::make_unique<alertmanager::Alertmanager>(loop, http, logger.With({{"part", "alertmanager"}}), registry,
-                                                   storage_path + "/alertmanager", ExternalUrl(options));
+  alertmanager = std::make_unique<alertmanager::Alertmanager>(loop, http, logger.With({{"part", "alertmanager"}}),
+                                                              registry, storage_path + "/alertmanager", external_url);
   if (auto result = alertmanager->Open(); !result) return result;
   forwarder = std::make_unique<alertmanager::Forwarder>(loop, http, logger.With({{"part", "alertmanager"}}), registry);
   probes = std::make_shared<exporters::ProbeRunner>(loop, http, logger.With({{"part", "probes"}}), registry);
@@ -285,7 +292,7 @@ SettingsView Agent::Parts::Settings() const {
                 {"storage.path", storage_path},
                 {"web.config.file", options.web_config_file},
                 {"web.enable-remote-write-receiver", options.remote_write_receiver ? "true" : "false"},
-                {"web.external-url", ExternalUrl(options)},
+                {"web.external-url", external_url},
                 {"web.listen-address", addresses}};
   return view;
 }

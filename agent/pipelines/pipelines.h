@@ -27,7 +27,7 @@
 //   run_late{pipeline}                                   1: a promise of `sla` is broken right now
 //   run_promise_broken{pipeline,promise}                 start_within, finish_by, max_duration: those that are made
 //   run_outstanding{pipeline}                            1: `sla: finish_by`, and no run of the newest slot succeeded
-//   run_usual_duration_seconds{pipeline,quantile}        0.5 and 0.95 of the last 50 whole runs that succeeded
+//   run_usual_duration_seconds{pipeline,percentile}      50 and 95 of the last 50 whole runs that succeeded
 //   run_usual_runs{pipeline}                             how many those are
 //   run_deadline_timestamp_seconds{pipeline}             `sla: finish_by` of the newest slot; 0: none
 //   next_slot_timestamp_seconds{pipeline}                0: none

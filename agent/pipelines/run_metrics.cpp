@@ -38,10 +38,10 @@ constexpr std::string_view kRunStatuses[] = {"succeeded", "failed", "cancelled",
 constexpr std::string_view kAttemptStatuses[] = {"succeeded", "failed", "timeout", "lost", "cancelled"};
 
 constexpr std::string_view kPromises[] = {"start_within", "finish_by", "max_duration"};
-constexpr std::pair<std::string_view, double> kQuantiles[] = {{"0.5", 0.5}, {"0.95", 0.95}};
+constexpr std::pair<std::string_view, double> kPercentiles[] = {{"50", 0.5}, {"95", 0.95}};
 
-Labels WithQuantile(Labels labels, std::string_view quantile) {
-  labels["quantile"] = std::string(quantile);
+Labels WithPercentile(Labels labels, std::string_view percentile) {
+  labels["percentile"] = std::string(percentile);
   return labels;
 }
 
@@ -150,8 +150,8 @@ void RunMetrics::Remove(const std::string& pipeline, const std::string& step) {
        {&s.queued, &s.lateness, &s.late, &s.outstanding, &s.usual_runs, &s.deadline, &s.next_slot, &s.paused})
     if (family->Has(labels)) family->Remove(&family->Add(labels));
   for (const std::string_view promise : kPromises) SetBroken(pipeline, promise, std::nullopt);
-  for (const auto& [text, quantile] : kQuantiles)
-    if (const Labels own = WithQuantile(labels, text); s.usual.Has(own)) s.usual.Remove(&s.usual.Add(own));
+  for (const auto& [text, quantile] : kPercentiles)
+    if (const Labels own = WithPercentile(labels, text); s.usual.Has(own)) s.usual.Remove(&s.usual.Add(own));
   s.durations.erase(pipeline);
   for (const std::string_view status : kRunStatuses) s.runs.Remove(&s.runs.Add(WithStatus(labels, status)));
   s.missed.Remove(&s.missed.Add(labels));
@@ -187,8 +187,8 @@ void RunMetrics::TellUsual(const std::string& pipeline) {
   const std::deque<double>& all = state_->durations[pipeline];
   state_->usual_runs.Add(Of(pipeline)).Set(static_cast<double>(all.size()));
   if (all.empty()) return;
-  for (const auto& [text, share] : kQuantiles)
-    state_->usual.Add(WithQuantile(Of(pipeline), text)).Set(Quantile(all, share));
+  for (const auto& [text, share] : kPercentiles)
+    state_->usual.Add(WithPercentile(Of(pipeline), text)).Set(Quantile(all, share));
 }
 
 void RunMetrics::RunStarted(const Run& run) {

@@ -184,6 +184,10 @@ def test(folder):
     assert code == 1 and "another agent runs on" in output, (code, output)
     assert "adopted" not in output and sorted(str(path) for path in agent.storage.rglob("*")) == before, output
     assert agent.socket("GET", "/-/ready")[0] == 200
+    for address in ("127.0.0.1", "127.0.0.1:80x"):
+        done = subprocess.run([lib.BUILD / "pipewarden", "run", "--config.file", agent.config, "--storage.path",
+                               folder / "other", "--web.listen-address", address], capture_output=True, text=True)
+        assert done.returncode == 2 and "is not HOST:PORT" in done.stderr, done
 
     # Our own changing routes answer on the socket alone.
     assert agent.get("/-/reload", method="POST", data=b"")[0] == 403

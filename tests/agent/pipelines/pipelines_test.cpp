@@ -523,8 +523,8 @@ BOOST_AUTO_TEST_CASE(what_is_usual_is_told_by_the_runs_that_succeeded_over_a_res
   loop.Advance(1min);
   const auto check = [&] {
     BOOST_TEST(Metric("pipewarden_pipeline_run_usual_runs{pipeline=\"p\"}") == 4);
-    BOOST_TEST(Metric("pipewarden_pipeline_run_usual_duration_seconds{pipeline=\"p\",quantile=\"0.5\"}") == 20);
-    BOOST_TEST(Metric("pipewarden_pipeline_run_usual_duration_seconds{pipeline=\"p\",quantile=\"0.95\"}") == 40);
+    BOOST_TEST(Metric("pipewarden_pipeline_run_usual_duration_seconds{percentile=\"50\",pipeline=\"p\"}") == 20);
+    BOOST_TEST(Metric("pipewarden_pipeline_run_usual_duration_seconds{percentile=\"95\",pipeline=\"p\"}") == 40);
   };
   loop.Advance(50s);
   check();
