@@ -31,6 +31,9 @@ using HistogramBuckets = std::vector<HistogramBucket>;
 // Strictly ascending. Shared: a series' bounds hardly ever change.
 using HistogramBounds = std::shared_ptr<const std::vector<double>>;
 
+// Buckets and bounds of one histogram that is stored, at most: so a sample always fits into a chunk.
+inline constexpr std::size_t kMaxHistogramParts = 2000;
+
 struct FloatHistogram {
   static constexpr std::int32_t kCustomSchema = -53;
   static constexpr std::int32_t kMinSchema = -4;
@@ -52,6 +55,7 @@ struct FloatHistogram {
   }
   // The upper bound of a positive bucket. The bucket before it ends where it begins.
   double UpperBound(std::int32_t index) const;
+  std::size_t Parts() const { return positive.size() + negative.size() + custom_bounds().size(); }
   std::size_t MemoryBytes() const;
 };
 

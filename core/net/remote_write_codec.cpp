@@ -107,14 +107,40 @@ Result<Sample> ReadSample(std::string_view bytes) {
   return sample;
 }
 
+// So many bytes a request may make when it is decoded: a label of a version 2.0 series costs its sender two bytes and
+// us two strings, an empty sample two bytes and us sixteen, a bucket one byte and us sixteen. Counted before anything
+// is kept.
+class Budget {
+ public:
+  Result<void> Take(std::size_t bytes) {
+    taken_ += bytes;
+    if (taken_ > kMaxDecodedBytes)
+      return Fail(ErrorCode::kLimit, "the request holds too much at once: send smaller ones");
+    return {};
+  }
+
+ private:
+  static constexpr std::size_t kMaxDecodedBytes = 64U << 20U;
+  std::size_t taken_ = 0;
+};
+
+Result<void> AddSample(RemoteWriteSeries& series, const Result<Sample>& sample, Budget& budget) {
+  if (!sample) return Fail(sample.error());
+  if (auto fits = budget.Take(sizeof(Sample)); !fits) return fits;
+  series.samples.push_back(*sample);
+  return {};
+}
+
+Result<void> AddLabel(std::vector<Label>& labels, std::string_view name, std::string_view value, Budget& budget) {
+  if (auto fits = budget.Take(sizeof(Label) + name.size() + value.size()); !fits) return fits;
+  labels.push_back({std::string(name), std::string(value)});
+  return {};
+}
+
 // --- native histograms, the same in both versions ---
 
-// So many bytes of decoded labels and histograms a request may make: a label of a version 2.0 series costs its sender
-// two bytes and us two strings, a bucket one byte and us sixteen.
-constexpr std::size_t kMaxDecodedBytes = 64U << 20U;
+// Of one list of a histogram, at most, where it is read; what is stored is bounded by kMaxHistogramParts.
 constexpr std::size_t kMaxBuckets = 10'000;
-
-Error TooLarge() { return {ErrorCode::kLimit, "the request holds too much at once: send smaller ones"}; }
 
 std::int64_t ZigZag(std::uint64_t value) {
   return static_cast<std::int64_t>(value >> 1U) ^ -static_cast<std::int64_t>(value & 1U);
@@ -140,7 +166,8 @@ bool ReadSpan(std::string_view bytes, SentBuckets& side) {
     if (field->number == 2) span.length = field->value;
   }
   side.spans.push_back(span);
-  return !message.failed() && side.spans.size() <= kMaxBuckets;
+  const bool fits = span.offset == static_cast<std::int32_t>(span.offset);  // it is a sint32
+  return !message.failed() && fits && side.spans.size() <= kMaxBuckets;
 }
 
 // Packed, or a field each.
@@ -196,7 +223,7 @@ std::string Assemble(const SentBuckets& sent, HistogramBuckets& out) {
   return next == counts.size() ? "" : "histogram spans specify different number of buckets than provided";
 }
 
-Result<void> ReadHistogram(std::string_view bytes, RemoteWriteSeries& series, std::size_t& decoded_bytes) {
+Result<void> ReadHistogram(std::string_view bytes, RemoteWriteSeries& series, Budget& budget) {
   FloatHistogram histogram;
   SentBuckets positive;
   SentBuckets negative;
@@ -258,17 +285,16 @@ Result<void> ReadHistogram(std::string_view bytes, RemoteWriteSeries& series, st
     }
   }
   if (message.failed() || !well) return Fail(Malformed("a histogram"));
-  if (IsStaleNaN(histogram.sum)) {
-    series.samples.push_back({time, StaleNaN()});
-    return {};
-  }
+  if (IsStaleNaN(histogram.sum)) return AddSample(series, Sample{time, StaleNaN()}, budget);
   std::string why = Assemble(positive, histogram.positive);
   if (why.empty()) why = Assemble(negative, histogram.negative);
   if (!bounds.empty()) histogram.bounds = std::make_shared<const std::vector<double>>(std::move(bounds));
   if (why.empty())
     if (const auto valid = Validate(histogram); !valid) why = valid.error().message;
-  decoded_bytes += sizeof(RemoteWriteHistogram) + histogram.MemoryBytes();
-  if (decoded_bytes > kMaxDecodedBytes) return Fail(TooLarge());
+  if (why.empty() && histogram.Parts() > kMaxHistogramParts)
+    why = "it has " + std::to_string(histogram.Parts()) + " buckets and bounds, and " +
+          std::to_string(kMaxHistogramParts) + " are taken at most";
+  if (auto fits = budget.Take(sizeof(RemoteWriteHistogram) + histogram.MemoryBytes()); !fits) return fits;
   RemoteWriteHistogram read{.time = time, .histogram = nullptr, .invalid = std::move(why)};
   if (read.invalid.empty()) read.histogram = std::make_shared<const FloatHistogram>(std::move(histogram));
   series.histograms.push_back(std::move(read));
@@ -288,29 +314,28 @@ void SetLabels(RemoteWriteSeries& series, std::vector<Label> labels) {
 
 // --- version 1.0 ---
 
-Result<RemoteWriteSeries> ReadSeries1(std::string_view bytes, std::size_t& decoded_bytes) {
+Result<RemoteWriteSeries> ReadSeries1(std::string_view bytes, Budget& budget) {
   RemoteWriteSeries series;
   std::vector<Label> labels;
   Message message(bytes);
   while (const auto field = message.Next()) {
     if (field->wire != Wire::kBytes) continue;
     if (field->number == 1) {
-      Label label;
+      std::string_view name;
+      std::string_view value;
       Message pair(field->bytes);
       while (const auto part = pair.Next()) {
-        if (part->number == 1) label.name = part->bytes;
-        if (part->number == 2) label.value = part->bytes;
+        if (part->number == 1) name = part->bytes;
+        if (part->number == 2) value = part->bytes;
       }
       if (pair.failed()) return Fail(Malformed("a label"));
-      labels.push_back(std::move(label));
+      if (auto added = AddLabel(labels, name, value, budget); !added) return Fail(added.error());
     } else if (field->number == 2) {
-      const auto sample = ReadSample(field->bytes);
-      if (!sample) return Fail(sample.error());
-      series.samples.push_back(*sample);
+      if (auto added = AddSample(series, ReadSample(field->bytes), budget); !added) return Fail(added.error());
     } else if (field->number == 3) {
       ++series.exemplars;
     } else if (field->number == 4) {
-      if (auto read = ReadHistogram(field->bytes, series, decoded_bytes); !read) return Fail(read.error());
+      if (auto read = ReadHistogram(field->bytes, series, budget); !read) return Fail(read.error());
     }
   }
   if (message.failed()) return Fail(Malformed("a series"));
@@ -321,7 +346,8 @@ Result<RemoteWriteSeries> ReadSeries1(std::string_view bytes, std::size_t& decod
 // --- version 2.0 ---
 
 // Pairs of places in the table of symbols.
-Result<std::vector<Label>> ReadLabelRefs(std::string_view packed, const std::vector<std::string_view>& symbols) {
+Result<std::vector<Label>> ReadLabelRefs(std::string_view packed, const std::vector<std::string_view>& symbols,
+                                         Budget& budget) {
   std::vector<Label> labels;
   Message refs(packed);
   while (!refs.empty()) {
@@ -330,27 +356,25 @@ Result<std::vector<Label>> ReadLabelRefs(std::string_view packed, const std::vec
     if (!value) return Fail(Malformed("a list of label references"));
     if (*name >= symbols.size() || *value >= symbols.size())
       return Fail(ErrorCode::kInvalid, "a label refers to a symbol that is not in the table");
-    labels.push_back({std::string(symbols[*name]), std::string(symbols[*value])});
+    if (auto added = AddLabel(labels, symbols[*name], symbols[*value], budget); !added) return Fail(added.error());
   }
   return labels;
 }
 
 Result<RemoteWriteSeries> ReadSeries2(std::string_view bytes, const std::vector<std::string_view>& symbols,
-                                      std::size_t& decoded_bytes) {
+                                      Budget& budget) {
   RemoteWriteSeries series;
   Message message(bytes);
   while (const auto field = message.Next()) {
     if (field->wire != Wire::kBytes) continue;
     if (field->number == 1) {
-      auto labels = ReadLabelRefs(field->bytes, symbols);
+      auto labels = ReadLabelRefs(field->bytes, symbols, budget);
       if (!labels) return Fail(labels.error());
       SetLabels(series, std::move(*labels));
     } else if (field->number == 2) {
-      const auto sample = ReadSample(field->bytes);
-      if (!sample) return Fail(sample.error());
-      series.samples.push_back(*sample);
+      if (auto added = AddSample(series, ReadSample(field->bytes), budget); !added) return Fail(added.error());
     } else if (field->number == 3) {
-      if (auto read = ReadHistogram(field->bytes, series, decoded_bytes); !read) return Fail(read.error());
+      if (auto read = ReadHistogram(field->bytes, series, budget); !read) return Fail(read.error());
     } else if (field->number == 4) {
       ++series.exemplars;
     }
@@ -358,12 +382,6 @@ Result<RemoteWriteSeries> ReadSeries2(std::string_view bytes, const std::vector<
   if (message.failed()) return Fail(Malformed("a series"));
   if (series.labels.empty() && series.invalid.empty()) series.invalid = "there is no metric name";
   return series;
-}
-
-std::size_t LabelBytes(const Labels& labels) {
-  std::size_t bytes = 0;
-  for (const Label& label : labels) bytes += sizeof(Label) + label.name.size() + label.value.size();
-  return bytes;
 }
 
 // --- snappy ---
@@ -435,21 +453,23 @@ Result<std::string> SnappyDecompress(std::string_view block, std::size_t max_byt
 Result<std::vector<RemoteWriteSeries>> DecodeRemoteWrite(std::string_view message, RemoteWriteVersion version) {
   const std::uint64_t series_field = version == RemoteWriteVersion::k1 ? 1 : 5;
   std::vector<std::string_view> symbols;  // of version 2.0: what its series refer to
+  Budget budget;
   if (version == RemoteWriteVersion::k2) {
     Message table(message);
-    while (const auto field = table.Next())
-      if (field->number == 4 && field->wire == Wire::kBytes) symbols.push_back(field->bytes);
+    while (const auto field = table.Next()) {
+      if (field->number != 4 || field->wire != Wire::kBytes) continue;
+      if (auto fits = budget.Take(sizeof(std::string_view)); !fits) return Fail(fits.error());
+      symbols.push_back(field->bytes);
+    }
   }
   std::vector<RemoteWriteSeries> all;
-  std::size_t decoded_bytes = 0;
   Message request(message);
   while (const auto field = request.Next()) {
     if (field->number != series_field || field->wire != Wire::kBytes) continue;
-    auto series = version == RemoteWriteVersion::k1 ? ReadSeries1(field->bytes, decoded_bytes)
-                                                    : ReadSeries2(field->bytes, symbols, decoded_bytes);
+    if (auto fits = budget.Take(sizeof(RemoteWriteSeries)); !fits) return Fail(fits.error());
+    auto series = version == RemoteWriteVersion::k1 ? ReadSeries1(field->bytes, budget)
+                                                    : ReadSeries2(field->bytes, symbols, budget);
     if (!series) return Fail(series.error());
-    decoded_bytes += sizeof(RemoteWriteSeries) + LabelBytes(series->labels);
-    if (decoded_bytes > kMaxDecodedBytes) return Fail(TooLarge());
     all.push_back(std::move(*series));
   }
   if (request.failed()) return Fail(Malformed("the message"));

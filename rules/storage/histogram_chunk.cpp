@@ -72,7 +72,7 @@ void PutIndexes(std::string& out, const HistogramBuckets& side) {
 
 bool TakeIndexes(std::string_view& in, HistogramBuckets& side) {
   std::uint64_t count = 0;
-  if (!TakeVarint(in, count) || count > kMaxHistogramParts || count > in.size()) return false;
+  if (!TakeVarint(in, count) || count > core::kMaxHistogramParts || count > in.size()) return false;
   std::int64_t next = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
     std::int64_t step = 0;
@@ -103,7 +103,7 @@ bool TakeLayout(std::string_view& in, FloatHistogram& histogram) {
   std::int64_t schema = 0;
   std::uint64_t count = 0;
   if (!TakeSigned(in, schema) || !Within(schema, 100) || !TakeXor(in, 0, histogram.zero_threshold) ||
-      !TakeVarint(in, count) || count > kMaxHistogramParts || count > in.size())
+      !TakeVarint(in, count) || count > core::kMaxHistogramParts || count > in.size())
     return false;
   histogram.schema = static_cast<std::int32_t>(schema);
   std::vector<double> bounds;

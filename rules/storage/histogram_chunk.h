@@ -23,9 +23,6 @@
 
 namespace pipewarden::rules {
 
-// Buckets and bounds of one histogram, at most: so a sample always fits into a chunk.
-inline constexpr std::size_t kMaxHistogramParts = 2000;
-
 // Appends the histogram, by the one before it (null: none).
 void EncodeHistogram(std::string& out, const core::FloatHistogram& histogram, const core::FloatHistogram* before);
 // Reads one from the front of `in`. Null where it does not read back, or is no histogram.
@@ -37,7 +34,7 @@ class HistogramChunkWriter {
   // Whether the sample would make the chunk too large: then it is to be sealed first.
   bool full() const { return count_ >= ChunkWriter::kMaxSamples || bytes_.size() > kFullBytes; }
   // The sample's hint becomes what the storage knows by the one before it.
-  // REQUIRES: time > last_time() unless empty; not full; at most kMaxHistogramParts.
+  // REQUIRES: time > last_time() unless empty; not full; at most core::kMaxHistogramParts.
   void Append(core::TimestampMs time, const core::FloatHistogram& histogram);
 
   bool empty() const { return count_ == 0; }

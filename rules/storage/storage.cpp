@@ -123,10 +123,8 @@ std::size_t Storage::Append(core::TimestampMs time, std::span<const RefHistogram
     const ReaderLock lock(mutex_);
     for (const RefHistogram& sample : samples) {
       const core::FloatHistogram& histogram = *sample.histogram;
-      const std::size_t parts =
-          histogram.positive.size() + histogram.negative.size() + histogram.custom_bounds().size();
       const MemSeries* series = head_.Get(sample.ref);
-      if (series == nullptr || parts > kMaxHistogramParts || !core::Validate(histogram)) continue;
+      if (series == nullptr || histogram.Parts() > core::kMaxHistogramParts || !core::Validate(histogram)) continue;
       if (time > series->last_time() && (sealed == ChunkWriter::kNever || time >= sealed))
         good.push_back(sample);
       else

@@ -3,6 +3,7 @@
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+#include <limits>
 #include <sstream>
 
 #include "tests/support/protobuf.h"
@@ -140,12 +141,46 @@ BOOST_AUTO_TEST_CASE(histograms_are_bounded) {
                              RemoteWriteVersion::k1);
   };
   BOOST_TEST(!one(Bytes(12, std::string(20'000, '\0'))).has_value());
+  const std::string beyond = Bytes(11, Span(std::numeric_limits<std::int64_t>::max(), 0));
+  BOOST_TEST(!one(beyond).has_value());
+  BOOST_TEST(!one(beyond + beyond).has_value());
+  const auto most = one(Bytes(11, Span(0, 2000)) + Bytes(12, std::string(2000, '\0')));
+  BOOST_REQUIRE(most.has_value());
+  BOOST_TEST((*most)[0].histograms[0].invalid == "");
+  const auto parts = one(Bytes(11, Span(0, 2001)) + Bytes(12, std::string(2001, '\0')));
+  BOOST_REQUIRE(parts.has_value());
+  BOOST_TEST((*parts)[0].histograms[0].invalid == "it has 2001 buckets and bounds, and 2000 are taken at most");
   std::string many;
   for (int i = 0; i < 600'000; ++i) many += Bytes(4, "");
   const auto read =
       DecodeRemoteWrite(Bytes(1, Bytes(1, Bytes(1, "__name__") + Bytes(2, "h")) + many), RemoteWriteVersion::k1);
   BOOST_REQUIRE(!read.has_value());
   BOOST_TEST((read.error().code == ErrorCode::kLimit));
+}
+
+std::string Repeated(std::string_view text, std::size_t times) {
+  std::string out;
+  for (; times > 0; --times) out += text;
+  return out;
+}
+
+// What the message makes of itself is refused before it has been made: what is broken behind that is not come to.
+BOOST_AUTO_TEST_CASE(what_a_request_decodes_to_is_bounded) {
+  const std::string symbols = Bytes(4, std::string(1 << 20, 'x'));
+  const std::string refs = Repeated(Varint(0) + Varint(0), 40) + Varint(9) + Varint(9);
+  const std::string empty_label = Bytes(1, "");
+  const std::string empty_sample = Bytes(2, "");
+  const std::pair<std::string, RemoteWriteVersion> cases[] = {
+      {symbols + Bytes(5, Bytes(1, refs)), RemoteWriteVersion::k2},
+      {Repeated(Bytes(4, ""), 4'500'000), RemoteWriteVersion::k2},
+      {Bytes(5, Repeated(empty_sample, 4'500'000)), RemoteWriteVersion::k2},
+      {Bytes(1, Repeated(empty_sample, 4'500'000)), RemoteWriteVersion::k1},
+      {Bytes(1, Repeated(empty_label, 1'500'000) + Bytes(1, "\xff")), RemoteWriteVersion::k1}};
+  for (const auto& [message, version] : cases) {
+    const auto read = DecodeRemoteWrite(message, version);
+    BOOST_REQUIRE(!read.has_value());
+    BOOST_TEST((read.error().code == ErrorCode::kLimit), read.error().message);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(wrong_labels_are_told_and_leave_others_alone) {
