@@ -255,9 +255,11 @@ void Head::DropBefore(core::TimestampMs time) {
 }
 
 std::size_t Head::RemoveSeriesBefore(core::TimestampMs time) {
+  const SeriesRef seen_until = std::exchange(seen_until_, next_ref());
   const auto gone = [&](SeriesRef ref) {
     const MemSeries& series = *series_[ref];
-    return series.closed.empty() && series.open.empty() && OpenHistograms(ref) == nullptr && series.last_time() < time;
+    if (!series.closed.empty() || !series.open.empty() || OpenHistograms(ref) != nullptr) return false;
+    return series.last_time() == ChunkWriter::kNever ? ref < seen_until : series.last_time() < time;
   };
   const std::size_t before = index_.size();
   std::vector<SeriesRef> removed;

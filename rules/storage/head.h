@@ -83,7 +83,7 @@ class Head {
 
   // False where the time is not after the series' newest sample. REQUIRES: the series exists.
   bool Append(SeriesRef ref, core::TimestampMs time, double value);
-  // Likewise. REQUIRES: a valid histogram of at most kMaxHistogramParts.
+  // Likewise. REQUIRES: a valid histogram of at most core::kMaxHistogramParts.
   bool Append(SeriesRef ref, core::TimestampMs time, const core::FloatHistogram& histogram);
   // Appends the samples in [from, to] to `out`.
   void Read(SeriesRef ref, core::TimestampMs from, core::TimestampMs to, promql::SampleColumns& out) const;
@@ -101,7 +101,7 @@ class Head {
   // Drops the closed chunks that end before the time.
   void DropBefore(core::TimestampMs time);
   // Removes the series without samples in memory whose newest sample is before the time (they have none on disk
-  // either). Returns how many.
+  // either). One that never had a sample is spared once: its first one may be under way. Returns how many.
   std::size_t RemoveSeriesBefore(core::TimestampMs time);
 
   // Every series, in order of references.
@@ -132,6 +132,7 @@ class Head {
   std::unordered_map<SeriesRef, HistogramChunkWriter> histograms_;
   std::vector<std::uint32_t> buckets_;  // by labels: reference + 1; 0: empty; linear probing
   std::size_t active_ = 0;
+  SeriesRef seen_until_ = 0;                        // series from here on are new since the last RemoveSeriesBefore
   core::TimestampMs oldest_ = ChunkWriter::kNever;  // a lower bound of the samples' times; kNever: none
 };
 

@@ -325,6 +325,32 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_set_aside_by_name_and_the_rest_is_read) {
   CheckSame(ReadAll(*storage, whole_from, time), Between(model, whole_from, time));
 }
 
+BOOST_AUTO_TEST_CASE(a_series_whose_first_sample_is_under_way_outlives_retention) {
+  TempFolder dir;
+  Lines lines;
+  auto storage = OpenStorage(dir.path(), lines, {.retention_bytes = 1});
+  core::TimestampMs time = WindowStart(kStart);
+  const auto pass_windows = [&] {
+    const RefSample old{*storage->Resolve(core::Labels{{"__name__", "old"}, {"at", std::to_string(time)}}, "test"), 1};
+    storage->Append(time, std::span(&old, 1));
+    time += 3 * kWindowMs;
+    const RefSample now{*storage->Resolve(core::Labels{{"__name__", "now"}}, "test"), 1};
+    storage->Append(time, std::span(&now, 1));
+  };
+  pass_windows();
+  const core::Labels labels{{"__name__", "new"}};
+  const RefSample first{*storage->Resolve(labels, "test"), 1};
+  storage->Maintain(time);
+  BOOST_TEST(storage->Append(time, std::span(&first, 1)) == 1U);
+  // One that never comes to have a sample goes in the end.
+  storage->Resolve(core::Labels{{"__name__", "never"}}, "test").value();
+  for (int i = 0; i < 3; ++i) {
+    pass_windows();
+    storage->Maintain(time);
+  }
+  BOOST_TEST(storage->series_count() < 5U);
+}
+
 BOOST_AUTO_TEST_CASE(retention_by_time_and_bytes_removes_old_segments_and_their_series) {
   TempFolder dir;
   Lines lines;
