@@ -43,6 +43,12 @@ TemplateContext ContextFor(const OutputSample& sample, const RuleContext& contex
           .query = QueryForTemplates(context)};
 }
 
+bool IsCancelled(const RuleContext& context) { return context.cancelled && context.cancelled(); }
+
+std::unexpected<core::Error> Cancelled() {
+  return core::Fail(core::ErrorCode::kUnavailable, "the evaluation was cancelled");
+}
+
 }  // namespace
 
 std::string_view AlertStateName(AlertState state) {
@@ -101,19 +107,16 @@ core::Result<AlertingRule::Alerts> AlertingRule::Wanted(const RuleContext& conte
     place->second.annotations = AnnotationsOf(sample, context);
     place->second.value = sample.value;
     place->second.active_at = context.time;
+    if (IsCancelled(context)) return Cancelled();
   }
   return wanted;
 }
 
-bool AlertingRule::Yields(const std::vector<OutputSample>& samples, const core::Labels& alert) const {
-  const auto compared = [this](core::Labels labels) {
-    labels.Remove(core::kMetricName);
-    labels.Remove(core::kAlertName);
-    for (const RuleText& label : config().labels) labels.Remove(label.name);
-    return labels;
-  };
-  const core::Labels wanted = compared(alert);
-  return std::ranges::any_of(samples, [&](const OutputSample& sample) { return compared(sample.labels) == wanted; });
+core::Labels AlertingRule::Compared(core::Labels labels) const {
+  labels.Remove(core::kMetricName);
+  labels.Remove(core::kAlertName);
+  for (const RuleText& label : config().labels) labels.Remove(label.name);
+  return labels;
 }
 
 core::Result<std::set<core::Labels>> AlertingRule::Held(Alerts& wanted, const RuleContext& context) const {
@@ -126,25 +129,26 @@ core::Result<std::set<core::Labels>> AlertingRule::Held(Alerts& wanted, const Ru
   const bool tells_of_no_data = options->no_data == NoData::kAlert;
   if (cleared.empty() && !tells_of_no_data) return held;
 
-  std::vector<OutputSample> data;
+  std::set<core::Labels> data;
   core::Labels no_data_alert;
   if (options->no_data) {
     auto samples = Query(*options->data_expr, context);
     if (!samples) return core::Fail(samples.error());
-    data = std::move(*samples);
+    for (OutputSample& sample : *samples) data.insert(Compared(std::move(sample.labels)));
     if (tells_of_no_data) no_data_alert = AlertLabels({FixedLabels(*config().tree), core::NormalNaN()}, context);
   }
-  std::vector<OutputSample> resolved;
+  std::set<core::Labels> resolved;
   if (options->resolve_expr != nullptr && !cleared.empty()) {
     auto samples = Query(*options->resolve_expr, context);
     if (!samples) return core::Fail(samples.error());
-    resolved = std::move(*samples);
+    for (OutputSample& sample : *samples) resolved.insert(Compared(std::move(sample.labels)));
   }
   bool only_no_data = true;
   for (const core::Labels* labels : cleared) {
     const bool is_no_data = tells_of_no_data && *labels == no_data_alert;
-    const bool has_data = !options->no_data || (is_no_data ? !data.empty() : Yields(data, *labels));
-    const bool hold = has_data ? options->resolve_expr != nullptr && !is_no_data && !Yields(resolved, *labels)
+    const core::Labels compared = Compared(*labels);
+    const bool has_data = !options->no_data || (is_no_data ? !data.empty() : data.contains(compared));
+    const bool hold = has_data ? options->resolve_expr != nullptr && !is_no_data && !resolved.contains(compared)
                                : *options->no_data != NoData::kResolve;
     if (hold) held.insert(*labels);
     only_no_data = only_no_data && is_no_data;
@@ -188,6 +192,7 @@ core::Result<std::vector<OutputSample>> AlertingRule::Evaluate(const RuleContext
   if (!wanted) return core::Fail(wanted.error());
   const auto held = Held(*wanted, context);
   if (!held) return core::Fail(held.error());
+  if (IsCancelled(context)) return Cancelled();
   for (auto& [labels, fresh] : *wanted) {
     const auto [known, is_new] = alerts_.try_emplace(labels);
     if (is_new || !IsActive(known->second)) {

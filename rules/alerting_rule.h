@@ -79,8 +79,8 @@ class AlertingRule final : public Rule {
   // data to `wanted`.
   core::Result<std::set<core::Labels>> Held(Alerts& wanted, const RuleContext& context) const;
   core::Result<std::vector<OutputSample>> Query(const promql::Expr& expr, const RuleContext& context) const;
-  // Whether a sample has the labels of the alert, but for those that the rule itself sets.
-  bool Yields(const std::vector<OutputSample>& samples, const core::Labels& alert) const;
+  // The labels without those that the rule itself sets: by them an alert and a sample that yields it are the same.
+  core::Labels Compared(core::Labels labels) const;
   // False where the alert is to be forgotten.
   bool Advance(ActiveAlert& alert, bool holds, core::TimestampMs time) const;
   bool IsActive(const ActiveAlert& alert) const { return alert.state != AlertState::kInactive; }

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include "core/async/exceptions.h"
+
 namespace pipewarden::rules {
 
 GroupsAside::~GroupsAside() {
@@ -49,6 +51,14 @@ std::vector<GroupsAside::Finished> GroupsAside::Cancel() {
   return Collect();
 }
 
+RuleGroup::Outcome GroupsAside::RunOne(Work& work) const {
+  try {
+    return work();
+  } catch (...) {
+    core::Fatal(logger_, "a slow rule group", std::current_exception());
+  }
+}
+
 void GroupsAside::Run() {
   mutex_.Lock();
   for (;;) {
@@ -59,13 +69,11 @@ void GroupsAside::Run() {
     auto [group, work] = std::move(waiting_.front());
     waiting_.pop_front();
     mutex_.Unlock();
-    RuleGroup::Outcome outcome = work();
+    RuleGroup::Outcome outcome = RunOne(work);
     mutex_.Lock();
     finished_.push_back({group, std::move(outcome)});
     changed_.NotifyAll();
-    mutex_.Unlock();
-    on_finished_();
-    mutex_.Lock();
+    on_finished_();  // under the mutex: who has seen the end may destroy what is called here
   }
   mutex_.Unlock();
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/async/mutex.h"
+#include "core/logging.h"
 #include "rules/rule_group.h"
 
 namespace pipewarden::rules {
@@ -26,8 +27,10 @@ class GroupsAside {
     RuleGroup::Outcome outcome;
   };
 
-  // `on_finished` is called on a thread here when a group has come to its end; Collect has it then.
-  explicit GroupsAside(std::function<void()> on_finished) : on_finished_(std::move(on_finished)) {}
+  // `on_finished` is called on a thread here when a group has come to its end; Collect has it as soon as the call has
+  // returned, and Cancel does not return before. It calls nothing here. What work throws ends the process.
+  GroupsAside(core::Logger logger, std::function<void()> on_finished)
+      : logger_(std::move(logger)), on_finished_(std::move(on_finished)) {}
   ~GroupsAside();
   GroupsAside(const GroupsAside&) = delete;
   GroupsAside& operator=(const GroupsAside&) = delete;
@@ -44,7 +47,9 @@ class GroupsAside {
   static constexpr std::size_t kThreads = 4;
 
   void Run() EXCLUDES(mutex_);
+  RuleGroup::Outcome RunOne(Work& work) const;
 
+  const core::Logger logger_;
   const std::function<void()> on_finished_;
   std::set<const RuleGroup*> groups_;  // the owner's
   std::vector<std::thread> threads_;   // the owner's

@@ -28,6 +28,8 @@ struct RuleContext {
   const core::Labels& external_labels;
   const std::string& external_url;
   promql::ParseOptions parse{};  // of queries in templates
+  // True where queries of templates are cut short: what was made of them is not to be used. Null: never.
+  std::function<bool()> cancelled = nullptr;
 };
 
 struct OutputSample {

@@ -102,7 +102,8 @@ RuleContext RuleGroup::ContextAt(core::TimestampMs now, const GroupEnvironment& 
           .limit = limit_,
           .external_labels = environment.external_labels,
           .external_url = environment.external_url,
-          .parse = environment.parse};
+          .parse = environment.parse,
+          .cancelled = environment.stop_templates ? environment.stop : nullptr};
 }
 
 RuleGroup::Outcome RuleGroup::Evaluate(core::TimestampMs now, const GroupEnvironment& environment) {
@@ -135,6 +136,7 @@ void RuleGroup::GoOn(core::TimestampMs now, const GroupEnvironment& environment,
     auto samples = outcome.unfinished ? std::nullopt : EvaluateRule(entry, context, outcome, environment);
     if (outcome.unfinished) break;
     entry.marked = false;
+    if (environment.on_alerts && !outcome.alerts.empty()) environment.on_alerts(std::exchange(outcome.alerts, {}));
     if (samples) Write(entry, std::move(*samples), now - offset_ms_, environment.storage);
   }
   outcome.seconds += core::ToSeconds(environment.clock.Monotonic() - start);
@@ -162,7 +164,7 @@ RuleGroup::Outcome RuleGroup::Judge(core::TimestampMs now, const GroupEnvironmen
   const core::MonoTime start = environment.clock.Monotonic();
   const RuleContext context = ContextAt(now, environment);
   for (Entry& entry : rules_)
-    if (std::exchange(entry.marked, false)) EvaluateRule(entry, context, outcome, environment);
+    if (std::exchange(entry.marked, false) && !outcome.unfinished) EvaluateRule(entry, context, outcome, environment);
   last_judged_ = now;
   outcome.seconds = core::ToSeconds(environment.clock.Monotonic() - start);
   return outcome;

@@ -31,8 +31,12 @@ struct GroupEnvironment {
   // True ends an evaluation before the next rule, or in the midst of a query that tells so by an error of its own: it
   // is left unfinished and may be gone on with. Null: never.
   std::function<bool()> stop = nullptr;
-  // Like `query`, but never stopped: of templates, whose errors become text. Null: query.
+  // Like `query`, but of templates, whose errors become text: stopped only where `stop_templates` is set. Null: query.
   QueryFunction template_query = nullptr;
+  // `stop` ends templates too: a rule whose templates may have been cut short changes nothing and is left unfinished.
+  bool stop_templates = false;
+  // Is given the alerts of each rule as soon as that has been evaluated. Null: they are in the outcome.
+  std::function<void(std::vector<core::Alert> alerts)> on_alerts = nullptr;
 };
 
 class RuleGroup {
@@ -66,6 +70,8 @@ class RuleGroup {
   void GoOn(core::TimestampMs now, const GroupEnvironment& environment, Outcome& outcome);
   // Leaves out the iteration that is due, because the one before is still going on. Returns how many are missed so.
   std::size_t Skip(core::TimestampMs now);
+  // An iteration was left unfinished and nobody goes on with it: the next one is due at once.
+  void DueAtOnce() { next_due_ = 0; }
   double last_seconds() const { return last_seconds_; }
 
   // Between ticks: marks the alerting rules with `for: 0s` that read the series, to be judged before the next tick. A
@@ -73,7 +79,8 @@ class RuleGroup {
   void MarkReaders(const core::Labels& changed);
   // When the marked rules may be judged: a second after the last judgement at the earliest. nullopt: none is marked.
   std::optional<core::TimestampMs> NextJudgement() const;
-  // Evaluates the marked rules. Series, ALERTS among them, are written by Evaluate alone.
+  // Evaluates the marked rules; what is stopped is left to the next iteration. Series, ALERTS among them, are written
+  // by Evaluate alone.
   Outcome Judge(core::TimestampMs now, const GroupEnvironment& environment);
 
   // Takes over what the group before a reload had: alerts and series of rules with the same identity, the schedule. The

@@ -29,7 +29,7 @@ RuleManager::RuleManager(Storage& storage, const promql::Engine& engine, const c
                    .parse = options_.parse},
       aside_environment_(environment_),
       snapshot_(std::make_shared<const RulesSnapshot>()),
-      aside_([this] {
+      aside_(logger_, [this] {
         if (options_.on_aside) options_.on_aside();
       }) {
   environment_.stop = [this] { return clock_.Monotonic() >= at_once_until_; };
@@ -39,8 +39,10 @@ RuleManager::RuleManager(Storage& storage, const promql::Engine& engine, const c
   aside_environment_.query = [this](const promql::Expr& expr, core::TimestampMs time) {
     return Query(expr, time, core::MonoTime::max(), &aside_.cancelled());
   };
-  aside_environment_.template_query = environment_.template_query;
+  aside_environment_.template_query = aside_environment_.query;
   aside_environment_.stop = [this] { return aside_.cancelled().load(); };
+  aside_environment_.stop_templates = true;
+  aside_environment_.on_alerts = [this](std::vector<core::Alert> alerts) { Send(std::move(alerts)); };
 }
 
 core::Result<promql::QueryResult> RuleManager::Query(const promql::Expr& expr, core::TimestampMs time,
@@ -57,7 +59,6 @@ RuleManager::~RuleManager() = default;
 void RuleManager::Apply(const std::vector<RuleFile>& files, core::Duration default_interval,
                         core::Labels external_labels, core::TimestampMs) {
   Stop();
-  shifts_.clear();
   environment_.external_labels = external_labels;
   aside_environment_.external_labels = std::move(external_labels);
   std::map<std::string, std::unique_ptr<RuleGroup>> old;
@@ -134,15 +135,17 @@ void RuleManager::Evaluate(std::size_t index, core::TimestampMs now, std::vector
   RuleGroup::Outcome outcome = group.Begin(now);
   TellMissed(group, outcome.missed);
   at_once_until_ = clock_.Monotonic() + kAtOnce;
-  if (group.last_seconds() < core::ToSeconds(kAtOnce))
-    group.GoOn(now, environment_, outcome);
-  else
+  if (IsSlow(group))
     outcome.unfinished = true;
+  else
+    group.GoOn(now, environment_, outcome);
   if (!outcome.unfinished) {
     changed[index] = true;
     Finish(group, std::move(outcome), alerts);
     return;
   }
+  std::ranges::move(outcome.alerts, std::back_inserter(alerts));
+  outcome.alerts.clear();
   aside_.Start(&group, [this, &group, now, outcome = std::move(outcome)]() mutable {
     group.GoOn(now, aside_environment_, outcome);
     return std::move(outcome);
@@ -159,12 +162,16 @@ void RuleManager::Collect(std::vector<core::Alert>& alerts, std::vector<bool>& c
   for (GroupsAside::Finished& finished : aside_.Collect()) {
     for (std::size_t i = 0; i < groups_.size(); ++i)
       if (groups_[i].get() == finished.group) changed[i] = true;
-    if (const auto shift = shifts_.find(finished.group); shift != shifts_.end()) {
-      finished.group->ShiftTimes(shift->second);
-      shifts_.erase(shift);
-    }
-    Finish(*finished.group, std::move(finished.outcome), alerts);
+    TakeOver(std::move(finished), alerts);
   }
+}
+
+void RuleManager::TakeOver(GroupsAside::Finished finished, std::vector<core::Alert>& alerts) {
+  if (const auto shift = shifts_.find(finished.group); shift != shifts_.end()) {
+    finished.group->ShiftTimes(shift->second);
+    shifts_.erase(shift);
+  }
+  Finish(*finished.group, std::move(finished.outcome), alerts);
 }
 
 void RuleManager::Collect() {
@@ -175,11 +182,16 @@ void RuleManager::Collect() {
   Send(std::move(alerts));
 }
 
-// What is aside is left unfinished: the rules that it has come to keep what they have found.
+// What is aside is left unfinished: the rules that it has come to keep what they have found, and the next tick begins
+// it anew.
 void RuleManager::Stop() {
   std::vector<core::Alert> alerts;
-  for (GroupsAside::Finished& cancelled : aside_.Cancel())
-    std::ranges::move(cancelled.outcome.alerts, std::back_inserter(alerts));
+  for (GroupsAside::Finished& cancelled : aside_.Cancel()) {
+    const bool unfinished = cancelled.outcome.unfinished;
+    RuleGroup& group = *cancelled.group;
+    TakeOver(std::move(cancelled), alerts);
+    if (unfinished) group.DueAtOnce();
+  }
   Send(std::move(alerts));
 }
 
@@ -195,7 +207,7 @@ std::optional<core::TimestampMs> RuleManager::Judge(std::span<const core::Labels
   std::vector<bool> judged(groups_.size(), false);
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     RuleGroup& group = *groups_[i];
-    if (aside_.Has(&group)) continue;
+    if (aside_.Has(&group) || IsSlow(group)) continue;
     for (const core::Labels& labels : changed) group.MarkReaders(labels);
     const auto may_run = group.NextJudgement();
     if (!may_run) continue;
@@ -204,7 +216,7 @@ std::optional<core::TimestampMs> RuleManager::Judge(std::span<const core::Labels
       continue;
     }
     judged[i] = true;
-    at_once_until_ = core::MonoTime::max();
+    at_once_until_ = clock_.Monotonic() + kAtOnce;
     RuleGroup::Outcome outcome = group.Judge(now, environment_);
     metrics_->Judged(group.Key(), outcome.evaluations, outcome.failures, outcome.seconds);
     TellErrors(group, outcome);

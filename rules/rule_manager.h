@@ -4,8 +4,9 @@
 // (groups_aside.h), from the rule on that it has come to, and begins there from then on, until it is quick again; so no
 // group delays the others, or the tick. What is due while a group is still at it is missed, and counted.
 //
-// Apply, Tick, Judge, Collect and NextDue belong to the rules thread; Snapshot may be called from any thread. Finished
-// alerts are handed to a callback on the rules thread.
+// Apply, Tick, Judge, Collect, Stop and NextDue belong to the rules thread; Snapshot may be called from any thread.
+// Alerts are handed to a callback on the rules thread, and those of a group that is aside after each of its rules on
+// the thread of that group.
 #pragma once
 
 #include <atomic>
@@ -47,6 +48,7 @@ struct RuleManagerOptions {
 
 class RuleManager {
  public:
+  // Any thread, and several at once.
   using AlertsCallback = std::function<void(std::vector<core::Alert> alerts)>;
 
   // All references must outlive it.
@@ -63,11 +65,14 @@ class RuleManager {
   void Tick(core::TimestampMs now);
   // Takes over what was evaluated aside meanwhile.
   void Collect();
-  // Ends what is aside. No Tick comes after it.
+  // Ends what is aside; it is due again with the next tick. No Tick comes after it but after an Apply.
   void Stop();
+  // True while Stop (or Apply) ends what is aside. Any thread.
+  bool stopping() const { return aside_.cancelled(); }
   // Between ticks: these series have samples at `now` that change something. The alerting rules with `for: 0s` that
   // read one of them are judged, those of a group together and at most once a second. Returns when to call it again,
-  // with no series, for what had to wait; nullopt where nothing waits. A group that is aside is left to its tick.
+  // with no series, for what had to wait; nullopt where nothing waits. A group that is aside, or took as long the time
+  // before, is left to its tick, and so is what a judgement has no time for.
   std::optional<core::TimestampMs> Judge(std::span<const core::Labels> changed, core::TimestampMs now);
   // When the next group is due; a time far ahead where there is none.
   core::TimestampMs NextDue(core::TimestampMs now) const;
@@ -83,10 +88,12 @@ class RuleManager {
   void FollowClock(core::TimestampMs now);
   void Evaluate(std::size_t index, core::TimestampMs now, std::vector<core::Alert>& alerts, std::vector<bool>& changed);
   void Finish(const RuleGroup& group, RuleGroup::Outcome outcome, std::vector<core::Alert>& alerts);
+  void TakeOver(GroupsAside::Finished finished, std::vector<core::Alert>& alerts);
   void Collect(std::vector<core::Alert>& alerts, std::vector<bool>& changed);
   void TellMissed(const RuleGroup& group, std::size_t missed);
   void TellErrors(const RuleGroup& group, const RuleGroup::Outcome& outcome);
-  void Send(std::vector<core::Alert> alerts);
+  bool IsSlow(const RuleGroup& group) const { return group.last_seconds() >= core::ToSeconds(kAtOnce); }
+  void Send(std::vector<core::Alert> alerts);  // any thread
   void Publish(const std::vector<bool>& changed);
 
   Storage& storage_;

@@ -550,6 +550,8 @@ core::Result<void> MatrixReader::Load(std::size_t index) {
       } else if (IsPresent(row[step])) {
         floats_.Add(inner_steps_.At(step), row[step]);
       }
+      if ((step & 4095U) == 4095U)
+        if (auto ok = evaluator_->CheckLimits(floats_.size() + histograms_.size()); !ok) return ok;
     }
     return evaluator_->CheckLimits(floats_.size() + histograms_.size());
   }

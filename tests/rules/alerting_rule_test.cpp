@@ -2,6 +2,7 @@
 // firing, written and sent.
 #include "rules/alerting_rule.h"
 
+#include <algorithm>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -41,18 +42,20 @@ struct Bench {
 
   AlertingRule rule;
   Series current;
+  Series resolved;  // of resolve_expr
   core::Error failure{core::ErrorCode::kInternal, ""};
   core::TimestampMs offset = 0;
   core::TimestampMs asked_at = 0;
   std::size_t limit = 0;
   core::Labels external{{"cluster", "uni"}, {"i", "never"}};
   std::string url = "http://node:9595";
-  QueryFunction query = [this](const promql::Expr&, core::TimestampMs time) -> core::Result<promql::QueryResult> {
+  QueryFunction query = [this](const promql::Expr& expr, core::TimestampMs time) -> core::Result<promql::QueryResult> {
     asked_at = time;
     if (!failure.message.empty()) return core::Fail(failure);
     promql::QueryResult result;
     result.type = promql::ValueType::kVector;
-    for (const auto& [name, value] : current)
+    const AlertOptions* options = rule.config().options.get();
+    for (const auto& [name, value] : options != nullptr && options->resolve_expr.get() == &expr ? resolved : current)
       result.vector.push_back(
           {std::make_shared<const core::Labels>(core::Labels{{"__name__", "up"}, {"i", name}}), time, value});
     return result;
@@ -249,6 +252,25 @@ BOOST_AUTO_TEST_CASE(keep_firing_for_goes_on_after_a_restart) {
   BOOST_TEST(bench.Send(1'015'000).size() == 1U);
   bench.Evaluate(1'200'000, {}).value();
   BOOST_TEST(bench.States() == "a=inactive");
+}
+
+BOOST_AUTO_TEST_CASE(many_alerts_that_a_resolve_expr_holds_take_no_time, *boost::unit_test::timeout(30)) {
+  RuleConfig config = MakeRule(0);
+  AlertOptions options;
+  options.resolve_expr = *promql::ParseExpr("up > 1");
+  config.options = std::make_shared<const AlertOptions>(std::move(options));
+  Bench bench(std::move(config));
+  bench.rule.SkipRestore();
+  constexpr int kAlerts = 5000;
+  Series all;
+  for (int i = 0; i < kAlerts; ++i) all.emplace_back(std::to_string(i), 0);
+  bench.Evaluate(1'000'000, all).value();
+  for (int i = 0; i < kAlerts; ++i) bench.resolved.emplace_back("x" + std::to_string(i), 2);
+  bench.resolved.emplace_back("7", 2);
+  bench.Evaluate(1'015'000, {}).value();
+  const auto& alerts = bench.rule.alerts();
+  BOOST_TEST(std::ranges::count_if(
+                 alerts, [](const auto& alert) { return alert.second.state == AlertState::kFiring; }) == kAlerts - 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_stepped_clock_neither_shortens_nor_lengthens_for) {

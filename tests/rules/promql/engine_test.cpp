@@ -53,6 +53,26 @@ BOOST_AUTO_TEST_CASE(a_cancelled_query_and_one_out_of_time_end) {
   BOOST_TEST((late.error().code == core::ErrorCode::kTimeout));
 }
 
+// A moment passes with each question.
+class CountingClock final : public core::Clock {
+ public:
+  core::WallTime Now() const override { return {}; }
+  core::MonoTime Monotonic() const override { return core::MonoTime(core::Duration(++asked)); }
+  mutable std::int64_t asked = 0;
+};
+
+BOOST_AUTO_TEST_CASE(a_long_subquery_looks_at_its_limits_while_it_is_read) {
+  const MemorySeries data = TenSeries();
+  const CountingClock clock;
+  EvalLimits limits;
+  limits.clock = &clock;
+  limits.deadline = core::MonoTime::max();
+  const auto expr = ParseExpr("sum_over_time(vector(1)[1000s:1ms])");
+  BOOST_REQUIRE(expr.has_value());
+  BOOST_REQUIRE(Engine().Instant(**expr, data, 1'000'000, limits).has_value());
+  BOOST_TEST(clock.asked >= 1'000'000 / 4096);
+}
+
 BOOST_AUTO_TEST_CASE(a_range_query_is_sorted_by_labels_and_takes_no_ranges_or_strings) {
   const MemorySeries data = TenSeries();
   const auto result = Ask(Engine(), data, "-m");
