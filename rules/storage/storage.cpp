@@ -316,20 +316,9 @@ void Storage::WriteLog() {
   if (!log_.is_open()) OpenNextLog();
   core::Result<void> written =
       log_.is_open() ? log_.Append(encoder_.buffer()) : core::Fail(core::ErrorCode::kInternal, "no log file is open");
-  if (!written) {
-    metrics_->WriteFailed();
-    if (!log_failed_)
-      logger_.Error("the storage's log cannot be written; samples stay in memory only",
-                    {{"error", written.error().message}});
-  } else if (log_failed_) {
-    // What was lost meanwhile may include new series: without a checkpoint their samples would not read back.
-    logger_.Info("the storage's log can be written again");
-  }
-  const bool recovered = written.has_value() && log_failed_;
-  log_failed_ = !written.has_value();
   encoder_.Clear();
-  if (recovered)
-    CheckpointInTurn();
+  if (!written)
+    WriteFailed("the storage's log cannot be written; samples stay in memory only", written.error());
   else if (log_.size() > options_.wal_file_bytes)
     OpenNextLog();
 }
@@ -337,12 +326,17 @@ void Storage::WriteLog() {
 void Storage::OpenNextLog() {
   auto created = WalFile::Create(PathOf("wal", log_number_ + 1, "log"));
   if (!created) {
-    metrics_->WriteFailed();
-    if (!log_failed_) logger_.Error("the storage's log cannot be created", {{"error", created.error().message}});
+    WriteFailed("the storage's log cannot be created", created.error());
     return;
   }
   ++log_number_;
   log_ = std::move(*created);
+}
+
+void Storage::WriteFailed(std::string_view what, const core::Error& error) {
+  metrics_->WriteFailed();
+  if (!checkpoint_due_) logger_.Error(what, {{"error", error.message}});
+  checkpoint_due_ = true;
 }
 
 bool Storage::Checkpoint() {
@@ -365,10 +359,11 @@ bool Storage::CheckpointInTurn() {
   encoder.End();
   file.Write(encoder.buffer());
   if (auto written = file.Commit(); !written) {
-    metrics_->WriteFailed();
-    logger_.Error("no checkpoint of the storage could be written; its logs stay", {{"error", written.error().message}});
+    WriteFailed("no checkpoint of the storage could be written; its logs stay", written.error());
     return false;
   }
+  if (checkpoint_due_) logger_.Info("the storage can be written again");
+  checkpoint_due_ = false;
   RemoveOldLogs();
   return true;
 }
@@ -399,6 +394,10 @@ void Storage::RemoveOldLogs() {
 void Storage::Maintain(core::TimestampMs now) {
   const core::MutexLock turn(writer_);
   RemoveDamaged();
+  if (checkpoint_due_ && now >= next_checkpoint_try_) {
+    next_checkpoint_try_ = now + kRetentionEveryMs;  // each try makes a log, and the head may be large
+    CheckpointInTurn();
+  }
   if (newest_time() != ChunkWriter::kNever && newest_time() >= next_seal_try_) SealWindow();
   if (now >= next_retention_) {
     next_retention_ = now + kRetentionEveryMs;

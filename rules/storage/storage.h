@@ -124,6 +124,8 @@ class Storage final : public core::SampleSink, public RuleStore {
   void EndInTurn(std::span<const SeriesRef> series, core::TimestampMs time) REQUIRES(writer_);
   void WriteLog() REQUIRES(writer_);
   void OpenNextLog() REQUIRES(writer_);
+  // Counts it, and logs it where it is the first since the last checkpoint.
+  void WriteFailed(std::string_view what, const core::Error& error) REQUIRES(writer_);
   bool CheckpointInTurn() REQUIRES(writer_);
   void SealWindow() REQUIRES(writer_);
   void ApplyRetention(core::TimestampMs now) REQUIRES(writer_);
@@ -154,7 +156,10 @@ class Storage final : public core::SampleSink, public RuleStore {
   WalFile log_ GUARDED_BY(writer_);
   std::uint64_t log_number_ GUARDED_BY(writer_) = 0;
   WalEncoder encoder_ GUARDED_BY(writer_);
-  bool log_failed_ GUARDED_BY(writer_) = false;
+  // Something could not be written, which may include new series: without a checkpoint the samples that came of them
+  // since would not read back. Until one is written Maintain tries it again.
+  bool checkpoint_due_ GUARDED_BY(writer_) = false;
+  core::TimestampMs next_checkpoint_try_ GUARDED_BY(writer_) = ChunkWriter::kNever;
   core::TimestampMs next_retention_ GUARDED_BY(writer_) = ChunkWriter::kNever;
   core::TimestampMs next_seal_try_ GUARDED_BY(writer_) = ChunkWriter::kNever;
 

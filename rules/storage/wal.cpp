@@ -339,7 +339,10 @@ core::Result<WalFile> WalFile::Create(const std::string& path) {
   file.path_ = path;
   file.descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
   if (file.descriptor_ < 0) return core::Fail(core::SystemError("create " + path, errno));
-  if (auto written = file.Append(kWalMagic); !written) return core::Fail(written.error());
+  if (auto written = file.Append(kWalMagic); !written) {
+    ::unlink(path.c_str());  // or the next try would find a file of that name
+    return core::Fail(written.error());
+  }
   return file;
 }
 

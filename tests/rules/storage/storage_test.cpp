@@ -12,6 +12,7 @@
 #include <random>
 #include <thread>
 
+#include "tests/support/file_size_limit.h"
 #include "tests/support/temp_folder.h"
 
 namespace pipewarden::rules {
@@ -204,6 +205,37 @@ BOOST_AUTO_TEST_CASE(a_log_torn_at_every_byte_loses_whole_batches_from_the_end_o
   }
   BOOST_TEST(torn > 100U);
   BOOST_TEST(lines.Has("wal-00000001.log.corrupt"));
+}
+
+BOOST_AUTO_TEST_CASE(a_disk_that_was_full_for_a_while_costs_no_sample_of_a_storage_that_lives_on) {
+  const TempFolder folder;
+  Lines lines;
+  auto storage = OpenStorage(folder.path(), lines);
+  const auto append = [&](unsigned series, core::TimestampMs time) {
+    const auto ref = storage->Resolve(SeriesLabels(series), "test");
+    const RefSample sample{ref.value(), 1};
+    return storage->Append(time, {&sample, 1});
+  };
+  std::size_t appended = append(0, kStart);
+  // The limits in turn: no log can be begun; a log can, but no checkpoint (and no record of the log).
+  for (int minute = 1; minute <= 4; ++minute) {
+    const test::FileSizeLimit full(minute <= 2 ? 4 : 8);
+    const core::TimestampMs time = kStart + minute * 60'000;
+    appended += append(static_cast<unsigned>(minute), time);
+    storage->Maintain(time);
+  }
+  const std::vector<std::string> told = lines.lines;
+  BOOST_TEST(told.size() == 1U);
+  BOOST_TEST(lines.Has("the storage's log cannot be written"));
+  const core::TimestampMs after = kStart + 5 * 60'000;
+  appended += append(5, after);
+  storage->Maintain(after);
+  BOOST_TEST(appended == 6U);
+  BOOST_TEST(lines.lines.size() == 2U);
+  BOOST_TEST(lines.Has("the storage can be written again"));
+  storage.reset();  // a kill: no checkpoint
+  storage = OpenStorage(folder.path(), lines);
+  BOOST_TEST(ReadAll(*storage, kStart, after).size() == 6U);
 }
 
 BOOST_AUTO_TEST_CASE(a_series_that_its_source_no_longer_shows_ends_with_a_marker) {

@@ -2,6 +2,10 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <filesystem>
+
+#include "tests/support/file_size_limit.h"
+#include "tests/support/temp_folder.h"
 
 namespace pipewarden::rules {
 namespace {
@@ -118,6 +122,19 @@ BOOST_AUTO_TEST_CASE(a_changed_byte_ends_the_log_before_its_record) {
         static_cast<std::size_t>(std::ranges::count_if(made.ends, [&](std::size_t end) { return end <= at; }));
     BOOST_TEST(recorder.lines.size() == (at < kWalMagic.size() ? 0 : whole));
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_log_that_could_not_be_begun_leaves_no_file_and_can_be_made_later) {
+  const test::TempFolder folder;
+  const std::string path = folder.path() + "/wal-1.log";
+  bool created = true;
+  {
+    const test::FileSizeLimit full(4);
+    created = WalFile::Create(path).has_value();
+  }
+  BOOST_TEST(!created);
+  BOOST_TEST(!std::filesystem::exists(path));
+  BOOST_TEST(WalFile::Create(path).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(zeroes_after_the_end_are_damage_and_not_records) {
