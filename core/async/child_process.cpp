@@ -297,8 +297,10 @@ Task<Result<ExitStatus>> WaitResult(ChildProcess& child) {
 }
 }  // namespace
 
+void ChildProcess::SweepGroup() { state_->sweep_group = true; }
+
 void ChildProcess::RequestEnd() {
-  state_->sweep_group = true;
+  SweepGroup();
   SignalGroup(SIGTERM);
   SignalGroup(SIGCONT);
 }
@@ -411,6 +413,7 @@ Task<Result<CommandOutput>> RunCommand(Loop& loop, ProcessSpec spec, Duration ti
     Result<CommandOutput> failed = Fail(child.error());
     co_return failed;
   }
+  child->SweepGroup();
   reader->Start();
 
   // Real time, whatever the loop's clock: the child knows no other. The handlers share what they use, because one that

@@ -47,7 +47,9 @@ class ChildProcess {
   void SignalGroup(int signal) const;  // nothing once the child has ended: its number may be another's
   // Until the child has ended; any number may wait. Cancellable; then the child runs on.
   Task<ExitStatus> Wait();
-  // SIGTERM (and SIGCONT) to the group; what is left of the group when the child has ended gets SIGKILL.
+  // What the group still holds when the child has ended gets SIGKILL then.
+  void SweepGroup();
+  // SIGTERM (and SIGCONT) to the group; what is left when the child has ended is swept.
   void RequestEnd();
   // RequestEnd, and SIGKILL to the group after `grace`. Cancellable: that SIGKILL is then not sent.
   Task<ExitStatus> Terminate(Duration grace);
@@ -69,8 +71,9 @@ std::string LastLine(std::string_view output, std::size_t max_bytes = 200);
 
 // Runs a command to its end: at most `timeout` (then Terminate(2s) and kTimeout, the message with the output's last
 // line), at most `max_output` bytes kept, the rest read and dropped. The end is the process' exit, not end of file: a
-// grandchild that holds the output open delays nothing. `spec`'s stdout and stderr are replaced. Cancelled, the group
-// is killed. A command runs in real time: a jumping clock stands still meanwhile, and `timeout` is real.
+// grandchild that holds the output open delays nothing, and is killed then with all else of the group. `spec`'s stdout
+// and stderr are replaced. Cancelled, the group is killed. A command runs in real time: a jumping clock stands still
+// meanwhile, and `timeout` is real.
 Task<Result<CommandOutput>> RunCommand(Loop& loop, ProcessSpec spec, Duration timeout, std::size_t max_output);
 
 // The soft descriptor limit is raised to the hard one for the agent; children get the old one back (see Spawn).
