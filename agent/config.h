@@ -32,6 +32,7 @@ struct StorageConfig {
   core::Duration retention_time{};
   std::int64_t retention_bytes = 0;
   std::int64_t max_series = 0;
+  bool operator==(const StorageConfig&) const = default;
 };
 
 struct AlertingConfig {

@@ -76,6 +76,7 @@ struct Agent::Parts {
   std::string storage_path;
   std::string external_url;
   std::optional<StorageLock> storage_lock;
+  StorageConfig storage_config;  // as it was at the start: what is in force
   std::shared_ptr<const Config> config;
 
   core::HttpClient http{loop};
@@ -166,6 +167,7 @@ core::Result<void> Agent::Parts::Open(const Config& first) {
   for (const char* part : {"/samples", "/alertmanager", "/logs", "/pipelines"})
     if (auto made = core::MakePrivateFolder(storage_path + part); !made) return made;
 
+  storage_config = first.storage;
   auto opened = rules::Storage::Open({.path = storage_path + "/samples",
                                       .retention_time = first.storage.retention_time,
                                       .retention_bytes = static_cast<std::uint64_t>(first.storage.retention_bytes),
@@ -202,7 +204,7 @@ core::Result<void> Agent::Parts::Open(const Config& first) {
       loop, logger.With({{"part", "pipelines"}}), registry,
       PipelinesOptions{.data_dir = storage_path + "/pipelines",
                        .step_binary = options.step_binary.empty() ? StepBinary() : options.step_binary,
-                       .is_healthy = [this](const std::string& component) { return !probes->AnyDown(component); }});
+                       .is_healthy = [this](const std::string& component) { return !probes->AnyNotUp(component); }});
   return {};
 }
 
@@ -277,8 +279,8 @@ SettingsView Agent::Parts::Settings() const {
                     .reload_time = core::WallTime(std::chrono::duration_cast<core::WallTime::duration>(
                         std::chrono::duration<double>(reload_time->Value()))),
                     .wal_corruptions = storage->wal_corruptions(),
-                    .storage_retention = core::FormatDuration(config->storage.retention_time) + " or " +
-                                         std::to_string(config->storage.retention_bytes) + "B"};
+                    .storage_retention = core::FormatDuration(storage_config.retention_time) + " or " +
+                                         std::to_string(storage_config.retention_bytes) + "B"};
   for (const rules::RuleFile& file : config->rule_files) view.rule_files.push_back(file.path);
   view.rules = {config, &config->rule_files};
   view.alertmanagers = forwarder->Urls();
@@ -327,6 +329,8 @@ void Agent::Parts::MakeMetrics() {
 
 void Agent::Parts::TellWarnings() const {
   for (const std::string& warning : config->warnings) logger.Warn("configuration", {{"warning", warning}});
+  if (storage && config->storage != storage_config)
+    logger.Warn("configuration", {{"warning", "storage was changed: that takes effect at the next start"}});
 }
 
 void Agent::Parts::TellReload(bool successful) {
@@ -385,6 +389,8 @@ core::Task<core::Result<void>> Agent::Parts::Start() {
   });
   // An address that is taken is found before any run of the agent before us goes on.
   result = Serve();
+  // The components that a step of such a run requires are known, and not healthy before a probe has told so.
+  if (result) probes->Apply(config->probes);
   if (result) result = co_await pipelines->Open();
   if (result) result = Apply(config);
   if (!result) co_return result;

@@ -311,10 +311,10 @@ std::vector<ProbeStatus> ProbeRunner::Status() const {
   return all;
 }
 
-bool ProbeRunner::AnyDown(std::string_view component) const {
+bool ProbeRunner::AnyNotUp(std::string_view component) const {
   const core::MutexLock lock(mutex_);
   return std::ranges::any_of(
-      status_, [&](const auto& probe) { return probe.second.component == component && probe.second.up == false; });
+      status_, [&](const auto& probe) { return probe.second.component == component && probe.second.up != true; });
 }
 
 core::Task<void> ProbeRunner::Stop() {

@@ -1,7 +1,7 @@
 // Runs the configured probes: each on its own timer, with its timeout, never twice at once by the timer. Results become
 // metrics (the source "probes"), a status for pages, and one call when a verdict flips.
 //
-// Thread safety: Apply, RunOnce and Stop belong to the loop's thread; Status, AnyDown and Visit to any. Owned by
+// Thread safety: Apply, RunOnce and Stop belong to the loop's thread; Status, AnyNotUp and Visit to any. Owned by
 // `agent`.
 #pragma once
 
@@ -96,8 +96,8 @@ class ProbeRunner final : public core::SampleSource {
   // Runs it now, beside its timer: metrics, verdict and history stay as they are. kNotFound.
   core::Task<core::Result<ProbeOutcome>> RunOnce(std::string name);
   std::vector<ProbeStatus> Status() const;  // by name
-  // Whether the verdict on a probe of that component is down; none yet is not.
-  bool AnyDown(std::string_view component) const;
+  // Whether the verdict on a probe of that component is down, or there is none yet.
+  bool AnyNotUp(std::string_view component) const;
   core::Task<void> Stop();
 
   std::string_view name() const override { return "probes"; }

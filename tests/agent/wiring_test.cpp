@@ -1,8 +1,10 @@
 // The whole agent on a clock that jumps: start, reloads, end.
 #include "agent/wiring.h"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/async/task_group.h"
@@ -20,12 +22,16 @@ core::Task<void> Stop(Agent& agent) { co_await agent.Stop(); }
 struct Fixture {
   test::TempFolder folder;
   core::JumpingClock clock;
-  Agent agent{{.config_file = folder / "pipewarden.yml",
-               .storage_path = folder / "data",
-               .listen_addresses = {"127.0.0.1:0"},
-               .step_binary = PIPEWARDEN_BINARY_DIR "/pipewarden-step"},
-              clock,
-              core::Logger(core::LogLevel::kError, core::LogFormat::kLogfmt)};
+  std::vector<std::string> lines;  // of the log, from warnings on
+  Agent agent{
+      {.config_file = folder / "pipewarden.yml",
+       .storage_path = folder / "data",
+       .listen_addresses = {"127.0.0.1:0"},
+       .step_binary = PIPEWARDEN_BINARY_DIR "/pipewarden-step"},
+      clock,
+      core::Logger(
+          core::LogLevel::kWarn, core::LogFormat::kLogfmt,
+          [](void* self, std::string_view line) { static_cast<Fixture*>(self)->lines.emplace_back(line); }, this)};
   core::TaskGroup group{agent.loop()};
   Results results;
 
@@ -65,6 +71,26 @@ BOOST_AUTO_TEST_CASE(a_second_reload_waits_and_reads_the_file_as_it_is_by_then) 
   group.Spawn("third", ReloadAndWrite(*this, ""));
   agent.loop().Advance(1s);
   BOOST_TEST(results.back().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_reload_that_changes_the_storage_tells_that_it_waits_for_the_next_start) {
+  Write("storage: {retention_time: 30d}\n");
+  StartIt();
+  const auto warned = [&] {
+    return std::ranges::count_if(
+        lines, [](const std::string& line) { return line.find("takes effect at the next start") != line.npos; });
+  };
+  group.Spawn("same", ReloadAndWrite(*this, "storage: {retention_time: 10d}\n"));
+  agent.loop().Advance(1s);
+  BOOST_TEST(warned() == 0);
+  group.Spawn("other", ReloadAndWrite(*this, "storage: {retention_time: 30d}\n"));
+  agent.loop().Advance(1s);
+  BOOST_TEST(warned() == 1);
+  group.Spawn("as it was", ReloadAndWrite(*this, ""));
+  agent.loop().Advance(1s);
+  BOOST_TEST(warned() == 1);
+  BOOST_REQUIRE(results.size() == 3U);
+  for (const auto& result : results) BOOST_TEST(result.has_value());
 }
 
 BOOST_AUTO_TEST_CASE(reloads_that_wait_are_bounded) {

@@ -293,18 +293,21 @@ BOOST_AUTO_TEST_CASE(a_run_on_request_changes_nothing) {
   BOOST_TEST((unknown.error().code == core::ErrorCode::kNotFound));
 }
 
-BOOST_AUTO_TEST_CASE(a_component_is_down_where_one_of_its_probes_is) {
+BOOST_AUTO_TEST_CASE(a_component_is_up_when_each_of_its_probes_has_been_found_up) {
   auto bad = std::make_shared<ScriptedProbe>();
   bad->success = false;
   ProbeConfig config = Config("p", bad);
   config.component = "storage";
   ProbeConfig other = Config("q", std::make_shared<ScriptedProbe>());
   other.component = "storage";
-  runner.Apply({config, other});
-  BOOST_TEST(!runner.AnyDown("storage"));  // no verdict yet
-  loop.Advance(5s);
-  BOOST_TEST(runner.AnyDown("storage"));
-  BOOST_TEST(!runner.AnyDown("serving"));
+  ProbeConfig good = Config("r", std::make_shared<ScriptedProbe>());
+  good.component = "healthy";
+  runner.Apply({config, other, good});
+  BOOST_TEST(runner.AnyNotUp("healthy"));  // no verdict yet
+  loop.Advance(11s);
+  BOOST_TEST(!runner.AnyNotUp("healthy"));
+  BOOST_TEST(runner.AnyNotUp("storage"));
+  BOOST_TEST(!runner.AnyNotUp("serving"));
 }
 
 BOOST_AUTO_TEST_CASE(history_keeps_the_last_ninety_runs) {
