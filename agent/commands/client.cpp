@@ -49,15 +49,15 @@ ErrorCode CodeOfStatus(long status) {
   switch (status) {
     case 400:
     case 405:
-    case 409:
-    case 422:
       return ErrorCode::kInvalid;
     case 401:
     case 403:
       return ErrorCode::kDenied;
     case 404:
       return ErrorCode::kNotFound;
+    case 409:
     case 413:
+    case 422:
     case 429:
       return ErrorCode::kLimit;
     case 503:

@@ -4,6 +4,7 @@
 #include <boost/asio.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <filesystem>
+#include <utility>
 
 #include "agent/pipelines/executors/list.h"
 #include "agent/pipelines/pipelines_impl.h"
@@ -79,6 +80,17 @@ std::map<std::size_t, StoredAttempt> Replay(Run& run, const std::vector<StoredAt
       open[static_cast<std::size_t>(step - run.steps.data())] = stored;
   }
   return open;
+}
+
+// Variables that make another command of a step's: who may start a run may not choose what runs.
+bool ChangesWhatRuns(std::string_view name) {
+  constexpr std::string_view kNames[] = {
+      "BASH_ENV", "BASHOPTS",  "ENV",           "GCONV_PATH",        "GLIBC_TUNABLES",
+      "IFS",      "PATH",      "NODE_OPTIONS",  "JAVA_TOOL_OPTIONS", "PROMPT_COMMAND",
+      "PS4",      "SHELLOPTS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS"};
+  constexpr std::string_view kBegins[] = {"LD_", "PERL", "PYTHON", "RUBY"};
+  return std::ranges::find(kNames, name) != std::end(kNames) ||
+         std::ranges::any_of(kBegins, [&](std::string_view begin) { return name.starts_with(begin); });
 }
 
 RunStatus StatusOfStored(StoredRun stored) {
@@ -157,22 +169,37 @@ Task<Result<void>> Pipelines::Impl::Restore() {
   for (RunStore::Last& last : *lasts) {
     const std::string name = last.run.run->config->name;
     const std::shared_ptr<Run> run = last.run.run;
-    restored_last[name] = StatusOfStored(std::move(last.run));  // plays the attempts on the run
-    restored_metrics.push_back(run);
-    for (const auto& [step, ended] : last.successes) {
-      metrics.RestoreSuccess(name, step, ended);
-      if (step.empty()) restored_success[name] = ended;
-    }
+    Restored& told = stored_runs[name];
+    told.last = StatusOfStored(std::move(last.run));  // plays the attempts on the run
+    told.run = run;
+    told.successes = std::move(last.successes);
   }
-  for (const auto& run : restored_metrics) metrics.RestoreRun(*run);
-  const auto durations = co_await store->SuccessfulDurations(RunMetrics::kUsualRuns);
+  auto durations = co_await store->SuccessfulDurations(RunMetrics::kUsualRuns);
   if (!durations) co_return Fail(durations.error());
-  for (const auto& [name, some] : *durations) metrics.RestoreDurations(name, some);
+  for (auto& [name, some] : *durations) stored_runs[name].durations = std::move(some);
   auto unfinished = co_await store->Unfinished();
   if (!unfinished) co_return Fail(unfinished.error());
   for (StoredRun& stored : *unfinished) RestoreRun(std::move(stored));
   Result<void> done;
   co_return done;
+}
+
+// What the database tells of a pipeline's runs becomes its status and metrics, once: when the pipeline turns out to be
+// configured, or to have a run that goes on. Series of all others would stay for ever.
+void Pipelines::Impl::TakeRestored(const std::string& name, Entry& entry) {
+  const auto found = stored_runs.find(name);
+  if (found == stored_runs.end()) return;
+  const Restored& told = found->second;
+  if (told.run) {
+    entry.last_run = told.last;
+    metrics.RestoreRun(*told.run);
+  }
+  for (const auto& [step, ended] : told.successes) {
+    metrics.RestoreSuccess(name, step, ended);
+    if (step.empty()) entry.last_success = ended;
+  }
+  if (!told.durations.empty()) metrics.RestoreDurations(name, told.durations);
+  stored_runs.erase(found);
 }
 
 // A run of the agent before us goes on, with what is stored of it; its pipeline need not be configured any more.
@@ -183,6 +210,7 @@ void Pipelines::Impl::RestoreRun(StoredRun stored) {
   if (fresh) {
     it->second.config = run->config;
     it->second.removed = true;  // until Apply says otherwise
+    TakeRestored(name, it->second);
   }
   const std::map<std::size_t, StoredAttempt> open = Replay(*run, stored.attempts);
   auto active = std::make_shared<ActiveRun>(loop, run);
@@ -209,16 +237,18 @@ void Pipelines::Impl::Apply(std::vector<PipelineConfig> configs) {
     }
     if (entry.next) agenda.erase({*entry.next, name});
     entry.next.reset();
+    const bool idle = entry.active.empty() && entry.queue.empty();
     if (!entry.removed) {
-      for (const StepConfig& step : entry.config->steps) metrics.Remove(name, step.name);
-      metrics.Remove(name, "");
+      if (idle)  // else its metrics go with the last run
+        RemoveMetrics(name, *entry.config);
+      else
+        TellNoSchedule(name);
       tasks.Spawn("forget a schedule", [](Impl* self, std::string pipeline) -> Task<void> {
         co_await self->store->DropWatermark(pipeline);
       }(this, name));
     }
     entry.removed = true;
     const std::string gone = name;
-    const bool idle = entry.active.empty() && entry.queue.empty();
     ++it;
     if (idle) entries.erase(gone);
     Publish(gone);
@@ -231,6 +261,35 @@ void Pipelines::Impl::Apply(std::vector<PipelineConfig> configs) {
   agenda_changed.Notify();
 }
 
+void Pipelines::Impl::RemoveMetrics(const std::string& name, const PipelineConfig& config) {
+  for (const StepConfig& step : config.steps) metrics.Remove(name, step.name);
+  metrics.Remove(name, "");
+}
+
+// Metrics of steps that are not configured any more go when no run under way has the step: its end would bring them
+// back.
+void Pipelines::Impl::RemoveOldSteps(const Entry& entry, const PipelineConfig& before) {
+  for (const StepConfig& step : before.steps) {
+    const auto in = [&](const PipelineConfig& config) {
+      return std::ranges::find(config.steps, step.name, &StepConfig::name) != config.steps.end();
+    };
+    if (!in(*entry.config) &&
+        std::ranges::none_of(entry.active, [&](const ActiveRunPtr& active) { return in(*active->run->config); }))
+      metrics.Remove(before.name, step.name);
+  }
+}
+
+// Nobody judges a pipeline that is removed while a run of it goes on: what was promised is no more.
+void Pipelines::Impl::TellNoSchedule(const std::string& name) {
+  metrics.SetNextSlot(name, std::nullopt);
+  metrics.SetDeadline(name, std::nullopt);
+  metrics.SetOutstanding(name, false);
+  metrics.SetLate(name, false);
+  entries.at(name).late = false;
+  for (const char* promise : {"start_within", "finish_by", "max_duration"})
+    metrics.SetBroken(name, promise, std::nullopt);
+}
+
 void Pipelines::Impl::ApplyOne(PipelineConfig config) {
   const std::string name = config.name;
   auto schedule = Schedule::Make(config);
@@ -241,19 +300,15 @@ void Pipelines::Impl::ApplyOne(PipelineConfig config) {
   Entry& entry = entries[name];
   const bool fresh = !entry.config || entry.removed;
   if (!fresh && entry.config->identity == config.identity && entry.schedule.text() == schedule->text()) return;
-  if (!fresh)
-    for (const StepConfig& step : entry.config->steps)
-      if (std::ranges::none_of(config.steps, [&](const StepConfig& other) { return other.name == step.name; }))
-        metrics.Remove(name, step.name);
+  const std::shared_ptr<const PipelineConfig> before =
+      std::exchange(entry.config, std::make_shared<const PipelineConfig>(std::move(config)));
   entry.removed = false;
-  entry.config = std::make_shared<const PipelineConfig>(std::move(config));
+  if (before) RemoveOldSteps(entry, *before);
   metrics.Add(*entry.config);
   if (fresh) {
     if (const auto mark = stored_marks.find(name); mark != stored_marks.end()) entry.mark = mark->second;
-    if (const auto last = restored_last.find(name); last != restored_last.end()) entry.last_run = last->second;
-    if (const auto success = restored_success.find(name); success != restored_success.end())
-      entry.last_success = success->second;
     stored_marks.erase(name);
+    TakeRestored(name, entry);
   }
   entry.schedule = std::move(*schedule);
   if (entry.mark.slot == WallTime{} || entry.mark.schedule != entry.schedule.text()) {
@@ -283,17 +338,22 @@ Task<Result<RunId>> Pipelines::Impl::RunNow(RunRequest request) {
       co_return Fail(ErrorCode::kInvalid, "'" + name +
                                               "' cannot be set: names of variables are letters, digits and _, and "
                                               "those with PIPEWARDEN_ are the agent's");
+  for (const auto& [name, value] : request.env)
+    if (ChangesWhatRuns(name))
+      co_return Fail(ErrorCode::kInvalid, "'" + name +
+                                              "' cannot be set for a run by hand: it tells a shell, an interpreter or "
+                                              "the loader what to run (set it in the pipeline's env)");
   for (const std::string& step : request.steps)
     if (std::ranges::none_of(find()->config->steps, [&](const StepConfig& config) { return config.name == step; }))
       co_return Fail(ErrorCode::kNotFound, "pipeline '" + request.pipeline + "' has no step '" + step + "'");
   if (find()->config->once && !request.again) {
     if (!find()->active.empty() || !find()->queue.empty())
-      co_return Fail(ErrorCode::kInvalid, "pipeline '" + request.pipeline + "' runs once, and a run is under way");
+      co_return Fail(ErrorCode::kLimit, "pipeline '" + request.pipeline + "' runs once, and a run is under way");
     const auto succeeded = co_await store->HasSucceeded(request.pipeline);
     NoteStore();
     if (!succeeded) co_return Fail(succeeded.error().Within("the database of runs"));
     if (*succeeded)
-      co_return Fail(ErrorCode::kInvalid,
+      co_return Fail(ErrorCode::kLimit,
                      "pipeline '" + request.pipeline + "' runs once and has succeeded (say --again to run it again)");
   }
   if (find() == nullptr || stopping)

@@ -59,6 +59,14 @@ struct Entry {
   bool late = false;
 };
 
+// What the database tells of a pipeline's runs that have ended.
+struct Restored {
+  std::shared_ptr<Run> run;  // the last
+  RunStatus last;
+  std::map<std::string, core::WallTime> successes;  // by step; "": of the pipeline itself
+  std::vector<core::Duration> durations;
+};
+
 struct Pipelines::Impl {
   Impl(core::Loop& loop, core::Logger logger, std::shared_ptr<prometheus::Registry> registry, PipelinesOptions options);
 
@@ -68,6 +76,10 @@ struct Pipelines::Impl {
   void RestoreRun(StoredRun stored);
   void Apply(std::vector<PipelineConfig> configs);
   void ApplyOne(PipelineConfig config);
+  void TakeRestored(const std::string& name, Entry& entry);
+  void RemoveMetrics(const std::string& name, const PipelineConfig& config);
+  void RemoveOldSteps(const Entry& entry, const PipelineConfig& before);
+  void TellNoSchedule(const std::string& name);
   core::Task<core::Result<RunId>> RunNow(RunRequest request);
   core::Task<core::Result<void>> Cancel(RunId run);
   core::Task<core::Result<void>> SetPaused(std::string pipeline, bool paused);
@@ -114,11 +126,9 @@ struct Pipelines::Impl {
   bool stopping = false;
 
   std::map<std::string, Entry> entries;
-  std::map<RunId, ActiveRunPtr> runs;              // active and queued
-  std::map<std::string, Watermark> stored_marks;   // of pipelines not configured yet
-  std::map<std::string, RunStatus> restored_last;  // the same
-  std::map<std::string, core::WallTime> restored_success;
-  std::vector<std::shared_ptr<Run>> restored_metrics;
+  std::map<RunId, ActiveRunPtr> runs;                       // active and queued
+  std::map<std::string, Watermark> stored_marks;            // of pipelines not configured yet
+  std::map<std::string, Restored> stored_runs;              // the same
   std::set<std::pair<core::WallTime, std::string>> agenda;  // next slots
   Wakeup agenda_changed;
 

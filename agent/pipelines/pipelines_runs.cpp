@@ -113,7 +113,9 @@ void Pipelines::Impl::EndRun(const ActiveRunPtr& active) {
   if (run.state == RunState::kSucceeded && run.only.empty()) entry.last_success = run.ended;
   agenda_changed.Notify();
   StartNext(name);
+  RemoveOldSteps(entry, *run.config);
   if (entry.removed && entry.active.empty() && entry.queue.empty()) {
+    RemoveMetrics(name, *entry.config);
     entries.erase(name);
     Publish(name);
   }

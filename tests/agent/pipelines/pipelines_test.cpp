@@ -159,8 +159,9 @@ struct Fixture {
               core::FormatRfc3339(run.slot) + "\n";
     return text;
   }
+  std::string Metrics() { return prometheus::TextSerializer().Serialize(registry->Collect()); }
   double Metric(const std::string& line) {
-    const std::string text = prometheus::TextSerializer().Serialize(registry->Collect());
+    const std::string text = Metrics();
     const std::size_t at = text.find("\n" + line + " ");
     BOOST_REQUIRE_MESSAGE(at != std::string::npos, line + " is missing in\n" + text);
     return std::stod(text.substr(at + line.size() + 2));
@@ -347,10 +348,11 @@ BOOST_AUTO_TEST_CASE(by_hand_with_an_environment) {
   BOOST_TEST((std::find(env.begin(), env.end(), "MODE=initial_load") != env.end()));
 
   const auto second = Await(pipelines->RunNow({.pipeline = "initial", .env = {}}));
-  BOOST_TEST((second.error().code == core::ErrorCode::kInvalid));
+  BOOST_TEST((second.error().code == core::ErrorCode::kLimit));
   BOOST_TEST(second.error().message.find("--again") != std::string::npos);
   BOOST_TEST(Await(pipelines->RunNow({.pipeline = "initial", .env = {}, .again = true})).has_value());
-  for (const char* name : {"", "A B", "PIPEWARDEN_SLOT", "A=B"})
+  for (const char* name : {"", "A B", "PIPEWARDEN_SLOT", "A=B", "LD_PRELOAD", "BASH_ENV", "ENV", "PATH", "IFS",
+                           "PYTHONSTARTUP", "PERL5OPT", "SHELLOPTS"})
     BOOST_TEST((Await(pipelines->RunNow({.pipeline = "initial", .env = {{name, "x"}}, .again = true})).error().code ==
                 core::ErrorCode::kInvalid));
   const auto unknown = Await(pipelines->RunNow({.pipeline = "intial", .env = {}}));
@@ -398,9 +400,43 @@ BOOST_AUTO_TEST_CASE(a_removed_pipeline_ends_its_run_and_its_series) {
   loop.Advance(2h + 1min);
   Apply("{}");
   BOOST_TEST(Status("daily").active_runs.size() == 1U);
+  BOOST_TEST(Metric("pipewarden_pipeline_run_running{pipeline=\"daily\"}") == 1);
   loop.Advance(1h);
   BOOST_TEST(pipelines->Snapshot()->empty());
   BOOST_TEST(History("daily") == "succeeded schedule 2026-01-01T02:00:00Z\n");
+  BOOST_TEST(Metrics().find("pipeline=\"daily\"") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_step_that_is_removed_while_it_runs_leaves_no_series) {
+  executor->scripts["p/b"].takes = 10min;
+  Apply("p: {steps: {a: {run: x}, b: {run: x}}}");
+  Await(pipelines->RunNow({.pipeline = "p", .env = {}}));
+  loop.Advance(1min);
+  Apply("p: {steps: {a: {run: x}}}");
+  BOOST_TEST(Metric("pipewarden_pipeline_run_running{pipeline=\"p\",step=\"b\"}") == 1);
+  loop.Advance(1h);
+  BOOST_TEST(Metrics().find("step=\"b\"") == std::string::npos);
+  BOOST_TEST(Metric("pipewarden_pipeline_run_running{pipeline=\"p\"}") == 0);
+  BOOST_TEST(Metric("pipewarden_pipeline_run_last_status{pipeline=\"p\",step=\"a\"}") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_pipeline_that_was_removed_while_the_agent_was_down_has_no_series) {
+  executor->scripts["daily/loader"].codes = {1};
+  Apply(kDaily);
+  loop.Advance(3h);
+  executor->scripts["daily/ingestion"].takes = 3h;
+  Await(pipelines->RunNow({.pipeline = "daily", .env = {}}));
+  loop.Advance(5s);
+  Stop();
+  Start();
+  Apply("{}");
+  loop.Advance(1h);  // the run that was under way is lost, and ends
+  BOOST_TEST(pipelines->Snapshot()->empty());
+  BOOST_TEST(Metrics().find("pipeline=\"daily\"") == std::string::npos);
+  Stop();
+  Start();
+  Apply("{}");
+  BOOST_TEST(Metrics().find("pipeline=\"daily\"") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_running_run_keeps_its_configuration) {
