@@ -93,6 +93,27 @@ bool IsMetricToken(const LexItem& item) {
   }
 }
 
+namespace {
+
+// Whether an expression may begin so. What the lexer refuses is told by whoever reads on.
+bool BeginsExpr(const LexItem& item) {
+  switch (item.token) {
+    case Token::kError:
+    case Token::kLeftParen:
+    case Token::kLeftBrace:
+    case Token::kNumber:
+    case Token::kDuration:
+    case Token::kString:
+      return true;
+    case Token::kOperator:
+      return item.op == BinaryOp::kAdd || item.op == BinaryOp::kSub || IsMetricToken(item);
+    default:
+      return IsMetricToken(item);
+  }
+}
+
+}  // namespace
+
 bool IsLabelToken(const LexItem& item) {
   switch (item.token) {
     case Token::kBool:
@@ -433,8 +454,8 @@ bool Parser::ParseArguments(std::vector<ExprPtr>& args) {
       Unexpected("", "");
       return false;
     }
-    const LexItem& comma = Take();
-    if (Is(Token::kRightParen)) {
+    const LexItem comma = Take();
+    if (!BeginsExpr(Peek())) {
       FailAt({comma.pos, comma.end()}, "trailing commas not allowed in function call args");
       return false;
     }

@@ -117,6 +117,8 @@ const Wrong kWrong[] = {
     {"floor()", "1:1: parse error: expected 1 argument(s) in call to \"floor\", got 0"},
     {"nope(1)", "1:1: parse error: unknown function with name \"nope\""},
     {"sum(foo,)", "1:8: parse error: trailing commas not allowed in function call args"},
+    {"count_values(\"v\",, foo)", "1:17: parse error: trailing commas not allowed in function call args"},
+    {"abs(foo, =)", "1:8: parse error: trailing commas not allowed in function call args"},
     {"topk(foo)", "1:1: parse error: wrong number of arguments for aggregate expression provided, expected 2, got 1"},
     {"sum(foo bar)", "1:9: parse error: unexpected identifier \"bar\" in aggregation"},
     {"limitk(1, foo)",
