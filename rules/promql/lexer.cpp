@@ -122,6 +122,7 @@ class Lexer {
   void LexNumberOrDuration();
   enum class Scanned { kNumber, kDigits, kBad };
   Scanned ScanNumber();
+  bool ScanDecimal();
   bool ScanDigits(bool hex);
   bool ScanDuration();
   void LexString(int quote);
@@ -414,6 +415,34 @@ bool Lexer::ScanDigits(bool hex) {
   return true;
 }
 
+// What Prometheus' scanner takes for one, some of it (0..1, 1e5.3) for the parser to refuse; false where a dot, an
+// exponent or an underscore stands wrong (it is taken then).
+bool Lexer::ScanDecimal() {
+  if (Peek() == '0') ++pos_;
+  if (Peek() == '.') ++pos_;
+  bool dot = false;
+  bool exponent = false;
+  for (;;) {
+    const int c = Peek();
+    if (IsDigit(c)) {
+      ++pos_;
+      continue;
+    }
+    const bool is_exponent = c == 'e' || c == 'E';
+    if (c != '.' && c != '_' && !is_exponent) return true;
+    ++pos_;
+    if ((c == '.' && dot) || (is_exponent && exponent)) return false;
+    dot |= c == '.';
+    exponent |= is_exponent;
+    if (is_exponent && (Peek() == '+' || Peek() == '-')) ++pos_;
+    if (c != '.' && Peek() == kEnd) return false;
+    if (Peek() == '.' || Peek() == '_' || (c != '.' && (Peek() == 'e' || Peek() == 'E'))) {
+      ++pos_;
+      return false;
+    }
+  }
+}
+
 // Leaves pos_ behind what looks like a number; kDigits where a letter follows, which a duration may have.
 Lexer::Scanned Lexer::ScanNumber() {
   const bool hex = Peek() == '0' && (Peek(1) == 'x' || Peek(1) == 'X');
@@ -422,18 +451,7 @@ Lexer::Scanned Lexer::ScanNumber() {
     if (Peek() == '_') ++pos_;
     if (!IsHexDigit(Peek())) return Scanned::kBad;
   }
-  if (!ScanDigits(hex)) return Scanned::kBad;
-  if (!hex) {
-    if (Peek() == '.') {
-      ++pos_;
-      if (!ScanDigits(false)) return Scanned::kBad;
-    }
-    if (Peek() == 'e' || Peek() == 'E') {
-      ++pos_;
-      if (Peek() == '+' || Peek() == '-') ++pos_;
-      if (!IsDigit(Peek()) || !ScanDigits(false)) return Scanned::kBad;
-    }
-  }
+  if (hex ? !ScanDigits(true) : !ScanDecimal()) return Scanned::kBad;
   if (Peek() == '.') {
     ++pos_;
     return Scanned::kBad;

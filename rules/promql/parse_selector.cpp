@@ -409,9 +409,14 @@ DurationPtr Parser::ParseDurationMinMax() {
   return call;
 }
 
-// After `offset` only one operand is taken; an expression needs parentheses: `offset 1m*2` multiplies the vector.
+// After `offset` only one operand is taken; an expression needs parentheses: `offset 1m*2` multiplies the vector. But
+// two signs make an expression of it, as Prometheus' grammar is.
 DurationPtr Parser::ParseDurationOfOffset() {
-  if (!IsOp(BinaryOp::kAdd) && !IsOp(BinaryOp::kSub)) return ParseDurationPrimary();
+  const auto is_sign = [](const LexItem& item) {
+    return item.token == Token::kOperator && (item.op == BinaryOp::kAdd || item.op == BinaryOp::kSub);
+  };
+  if (!is_sign(Peek())) return ParseDurationPrimary();
+  if (is_sign(Peek(1))) return ParseDuration(0);
   const LexItem sign = Take();
   return Signed(sign, ParseDurationOfOffset());
 }

@@ -4,6 +4,7 @@ PIPEWARDEN_SEED repeats a run. What may differ, and why:
 - the last digits of a number, because Go's math library and the C library's round differently;
 - what Prometheus takes from a Go map, whose order is random: of two duplicate series which pair is named, of equal
   values which topk and bottomk keep. Where an answer differs it is asked again, and must differ from itself;
+- a subquery with a negative offset around `@ start()` or `@ end()`: Prometheus looks for the samples where the subquery is;
 - in a range query's info on buckets that were made monotonic the number of samples: Prometheus merges the annotation with
   itself at every later step, which doubles it (0 after 64 steps).
 """
@@ -137,6 +138,8 @@ def test(folder):
         errors += other[1].get("status") != "success"
         annotated += "warnings" in other[1] or "infos" in other[1]
         found = difference(parameters["query"], mine, other)
+        if re.search(r"@ (start|end)\(\).*\[.*:.*\] offset -", parameters["query"]):
+            continue
         if found and not random_there(apis[1], path, parameters, other):
             differ += 1
             if differ <= 40:

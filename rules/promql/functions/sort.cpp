@@ -55,8 +55,8 @@ core::Result<Value> SortByValue(CallContext& call, bool descending) {
   if (OverSteps(call) || vector->steps > 1) return Unsorted(std::move(*vector));
   const std::vector<double> values = vector->cells;
   return Reordered(std::move(*vector), [&](std::size_t a, std::size_t b) {
-    // NaN last, whichever way.
-    if (std::isnan(values[a])) return false;
+    // NaN last, whichever way; those of a short list backwards, as Go's sort leaves them.
+    if (std::isnan(values[a])) return std::isnan(values[b]) && a > b;
     if (std::isnan(values[b])) return true;
     return descending ? values[a] > values[b] : values[a] < values[b];
   });
