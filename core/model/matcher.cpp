@@ -18,18 +18,27 @@ std::string_view MatchOpText(MatchOp op) {
   return "=";
 }
 
+namespace {
+
+Result<std::shared_ptr<const re2::RE2>> Compile(std::string_view pattern, bool dot_is_newline_too) {
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  options.set_dot_nl(dot_is_newline_too);
+  auto regex = std::make_shared<const re2::RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
+  if (!regex->ok()) return Fail(ErrorCode::kInvalid, "bad regular expression: " + regex->error());
+  return regex;
+}
+
+}  // namespace
+
 Matcher::Matcher(std::string name, MatchOp op, std::string value)
     : name_(std::move(name)), op_(op), value_(std::move(value)) {}
 
 Result<Matcher> Matcher::Make(std::string name, MatchOp op, std::string value) {
   Matcher matcher(std::move(name), op, std::move(value));
   if (op == MatchOp::kRegex || op == MatchOp::kNotRegex) {
-    auto regex = CompileRegex("^(?s:" + matcher.value_ + ")$");
-    if (!regex) {
-      // The message of the pattern as its author wrote it, without our anchors.
-      auto plain = CompileRegex(matcher.value_);
-      return Fail(plain ? regex.error() : plain.error());
-    }
+    auto regex = Compile(matcher.value_, true);
+    if (!regex) return Fail(regex.error());
     matcher.regex_ = std::move(*regex);
   }
   return matcher;
@@ -42,9 +51,9 @@ bool Matcher::Matches(std::string_view value) const {
     case MatchOp::kNotEqual:
       return value != value_;
     case MatchOp::kRegex:
-      return re2::RE2::PartialMatch(re2::StringPiece(value.data(), value.size()), *regex_);
+      return re2::RE2::FullMatch(re2::StringPiece(value.data(), value.size()), *regex_);
     case MatchOp::kNotRegex:
-      return !re2::RE2::PartialMatch(re2::StringPiece(value.data(), value.size()), *regex_);
+      return !re2::RE2::FullMatch(re2::StringPiece(value.data(), value.size()), *regex_);
   }
   return false;
 }
@@ -64,12 +73,6 @@ std::string Matcher::ToString() const {
   return out += '"';
 }
 
-Result<std::shared_ptr<const re2::RE2>> CompileRegex(std::string_view pattern) {
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  auto regex = std::make_shared<const re2::RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
-  if (!regex->ok()) return Fail(ErrorCode::kInvalid, "bad regular expression: " + regex->error());
-  return regex;
-}
+Result<std::shared_ptr<const re2::RE2>> CompileRegex(std::string_view pattern) { return Compile(pattern, false); }
 
 }  // namespace pipewarden::core

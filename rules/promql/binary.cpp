@@ -268,8 +268,13 @@ class VectorMatch {
   core::Result<VectorValue> Run();
 
  private:
-  core::Result<void> CheckOneSide(const std::vector<std::size_t>& groups, std::size_t group_count) const;
-  core::Result<void> CheckManySide(const GroupedRows& many, const GroupedRows& one, std::size_t groups);
+  struct Trouble {
+    std::size_t step = 0;
+    core::Error error;
+  };
+  std::optional<Trouble> CheckOneSide(const std::vector<std::size_t>& groups, std::size_t group_count) const;
+  std::size_t FirstAmbiguous(const GroupedRows& many, const GroupedRows& one, std::size_t groups,
+                             std::size_t end) const;
   core::Error Duplicate(std::size_t a, std::size_t b) const;
   SeriesHead ResultHead(const SeriesHead& many, const SeriesHead& one) const;
   bool SharesLabels() const { return matching_.labels.empty() && !matching_.on && matching_.include.empty(); }
@@ -308,11 +313,12 @@ core::Error VectorMatch::Duplicate(std::size_t a, std::size_t b) const {
 
 // Two series of a group on the side that must be unique, at a step where the other side has any sample at all. The
 // first such step is told of, and at it the first series.
-core::Result<void> VectorMatch::CheckOneSide(const std::vector<std::size_t>& groups, std::size_t group_count) const {
+std::optional<VectorMatch::Trouble> VectorMatch::CheckOneSide(const std::vector<std::size_t>& groups,
+                                                              std::size_t group_count) const {
   std::vector<std::size_t> members(group_count, 0);
   bool shared = false;
   for (const std::size_t group : groups) shared |= ++members[group] > 1;
-  if (!shared) return {};
+  if (!shared) return std::nullopt;
   const std::vector<unsigned char> other = AnyPresent(many_);
   constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
   std::vector<std::size_t> seen(group_count);
@@ -324,15 +330,16 @@ core::Result<void> VectorMatch::CheckOneSide(const std::vector<std::size_t>& gro
       if (std::size_t& first = seen[groups[row]]; first == kNone)
         first = row;
       else
-        return core::Fail(Duplicate(row, first));
+        return Trouble{step, Duplicate(row, first)};
     }
   }
-  return {};
+  return std::nullopt;
 }
 
-// Several series of the other side that match at the same step: an error without group_left or group_right, and with
-// them where the results would have the same labels.
-core::Result<void> VectorMatch::CheckManySide(const GroupedRows& many, const GroupedRows& one, std::size_t groups) {
+// The first step before `end` at which several series of the other side match, else `end`: an error without group_left
+// or group_right, and with them where the results would have the same labels.
+std::size_t VectorMatch::FirstAmbiguous(const GroupedRows& many, const GroupedRows& one, std::size_t groups,
+                                        std::size_t end) const {
   const bool one_to_one = matching_.card == Card::kOneToOne;
   std::string key;
   for (std::size_t group = 0; group < groups; ++group) {
@@ -351,20 +358,16 @@ core::Result<void> VectorMatch::CheckManySide(const GroupedRows& many, const Gro
     }
     for (const auto& [labels, rows] : by_result) {
       if (rows.size() < 2) continue;
-      for (std::size_t step = 0; step < many_.steps; ++step) {
+      for (std::size_t step = 0; step < end; ++step) {
         int matches = 0;
         for (const std::size_t row : rows)
           matches +=
               std::ranges::any_of(partners, [&](std::size_t p) { return PresentTogether(row, p, step); }) ? 1 : 0;
-        if (matches > 1)
-          return core::Fail(core::ErrorCode::kInvalid,
-                            one_to_one ? "multiple matches for labels: many-to-one matching must be explicit "
-                                         "(group_left/group_right)"
-                                       : "multiple matches for labels: grouping labels must ensure unique matches");
+        if (matches > 1) end = step;
       }
     }
   }
-  return {};
+  return end;
 }
 
 SeriesHead VectorMatch::ResultHead(const SeriesHead& many, const SeriesHead& one) const {
@@ -396,8 +399,16 @@ core::Result<VectorValue> VectorMatch::Run() {
   const auto one_groups = signatures.Of(one_);
   const GroupedRows many_rows(many_groups, signatures.size());
   const GroupedRows one_rows(one_groups, signatures.size());
-  if (auto ok = CheckOneSide(one_groups, signatures.size()); !ok) return core::Fail(ok.error());
-  if (auto ok = CheckManySide(many_rows, one_rows, signatures.size()); !ok) return core::Fail(ok.error());
+  // The first step that is in trouble is told of.
+  const std::optional<Trouble> duplicate = CheckOneSide(one_groups, signatures.size());
+  const std::size_t end = duplicate ? duplicate->step : out.steps;
+  if (FirstAmbiguous(many_rows, one_rows, signatures.size(), end) < end)
+    return core::Fail(core::ErrorCode::kInvalid,
+                      matching_.card == Card::kOneToOne
+                          ? "multiple matches for labels: many-to-one matching must be explicit "
+                            "(group_left/group_right)"
+                          : "multiple matches for labels: grouping labels must ensure unique matches");
+  if (duplicate) return core::Fail(duplicate->error);
   out.Reserve(many_.size());
   const bool mixed = !evaluator_.histograms().empty() || IsTrim(expr_.op);
   MixedCells cells(expr_, evaluator_.annotations(), evaluator_.histograms(), out.steps);

@@ -195,6 +195,7 @@ core::Result<Steps> Evaluator::SubqueryInner(const SubqueryExpr& expr, Timestamp
   if (inner.start <= after) inner.start += step;
   const TimestampMs end = shift->Of(last);
   inner.count = end < inner.start ? 0 : static_cast<std::size_t>((end - inner.start) / step) + 1;
+  inner.ends_later = inner.count > 0 && end != inner.last();
   if (inner.count > options_.max_samples)
     return core::Fail(core::ErrorCode::kLimit,
                       "query processing would load too many samples into memory in query execution");
@@ -463,7 +464,9 @@ core::Result<Value> Evaluator::EvalRange(const Call& call, const Steps& steps) {
       *matrix, steps,
       [&](const SeriesHead& head) {
         notes.labels = head.labels.get();
-        notes.metric_name = NameIsHidden(head) ? std::string_view{} : head.labels->Get(core::kMetricName);
+        const std::string_view name = NameIsHidden(head) ? std::string_view{} : head.labels->Get(core::kMetricName);
+        if (name != notes.metric_name) notes.noted_not_counter = false;
+        notes.metric_name = name;
         row = out.AddRow(head.labels, head.drop_name || !function.keeps_name);
       },
       [&](std::size_t step, RangeWindow& window) {

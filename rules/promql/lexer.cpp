@@ -236,7 +236,8 @@ bool Lexer::LexDurationWord() {
 }
 
 void Lexer::LexDurationStart() {
-  SkipBlank();
+  while (IsSpace(Peek())) ++pos_;  // no comment here
+  start_ = pos_;
   const int c = Peek();
   if (IsDigit(c) || (c == '.' && IsDigit(Peek(1)))) {
     duration_start_ = false;
@@ -292,7 +293,7 @@ void Lexer::LexComparison(int c) {
       ++pos_;
       return EmitOp(BinaryOp::kNotEqual);
     }
-    const std::string shown = next == kEnd ? "'\\U0000ffff'" : CharAt(pos_);
+    const std::string shown = next == kEnd ? "'\xEF\xBF\xBD'" : CharAt(pos_);
     if (next != kEnd) ++pos_;
     return Fail("unexpected character after '!': " + shown);
   }

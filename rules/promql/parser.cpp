@@ -245,6 +245,10 @@ bool Parser::ParseBinaryModifiers(BinaryExpr& expr) {
   if (!Is(Token::kGroupLeft) && !Is(Token::kGroupRight)) return true;
   matching.card =
       Take().token == Token::kGroupLeft ? VectorMatching::Card::kManyToOne : VectorMatching::Card::kOneToMany;
+  if (!BeginsExpr(Peek())) {
+    Unexpected("grouping opts", "\"(\"");
+    return false;
+  }
   if (!Is(Token::kLeftParen)) return true;
   // group_left (a) b: a parenthesis here is always the list of labels.
   auto include = ParseLabelList();

@@ -51,6 +51,7 @@ struct Steps {
   TimestampMs start = 0;
   TimestampMs step = 1;  // > 0, even for one instant
   std::size_t count = 1;
+  bool ends_later = false;  // a subquery whose range ends after its last step
 
   TimestampMs At(std::size_t index) const { return start + static_cast<TimestampMs>(index) * step; }
   TimestampMs last() const { return At(count - 1); }

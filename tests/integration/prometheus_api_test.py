@@ -120,7 +120,11 @@ def test(folder):
     agent = lib.Agent(folder, "global: {evaluation_interval: 1h, external_labels: {node: n1}}\n",
                       ["--web.enable-remote-write-receiver", "--query.max-samples=200000"])
     numbers = random.Random(5)
-    start = (int(time.time()) - 3600) // 60 * 60
+    # The hour of the data lies within one of Prometheus' two-hour blocks: at whose edge it cuts chunks, and
+    # /api/v1/series finds a series by its chunks.
+    start = int(time.time()) // 60 * 60 - 3600
+    if start % 7200 > 3600:
+        start -= start % 7200 - 3600
     histograms = [({"__name__": "native", "job": "a"}, [(i, native(i + 1 if i < 90 else i - 80)) for i in range(120)]),
                   ({"__name__": "native", "job": "b"}, [(i, native(2 * i)) for i in range(100)] + [(100, {"stale": True})]),
                   ({"__name__": "custom"}, [(i, custom(i)) for i in range(120)])]

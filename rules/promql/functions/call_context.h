@@ -58,7 +58,7 @@ struct CallNotes {
   const Call& call;
   std::string_view metric_name;  // of the series at hand
   const core::Labels* labels = nullptr;
-  bool noted_not_counter = false;
+  bool noted_not_counter = false;  // of this name
   std::string error;
 
   // The place of the first argument. Prometheus turns a subquery into a range without a place: (1:1).

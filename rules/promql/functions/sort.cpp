@@ -30,7 +30,7 @@ Value Reordered(VectorValue vector, Less less) {
 
 // Over several steps order means nothing; a constant is sorted once, before it is spread over the steps.
 bool OverSteps(CallContext& call) {
-  const bool over_steps = call.steps().count > 1 || call.query_end() != call.query_start();
+  const bool over_steps = call.steps().count > 1 || call.steps().ends_later || call.query_end() != call.query_start();
   if (!over_steps || call.evaluator().IsStepInvariant(call.call())) return false;
   call.annotations().Warn("sort is ineffective for range queries since results are always ordered by labels",
                           call.call().pos);
