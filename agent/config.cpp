@@ -273,8 +273,13 @@ class Loader {
 
   void ReadPipelineSections() {
     Collect("pipelines", config_->pipelines, ReadPipelines);
-    for (PipelineConfig& pipeline : config_->pipelines)
+    for (PipelineConfig& pipeline : config_->pipelines) {
       if (pipeline.timezone.empty()) pipeline.timezone = config_->global.timezone;
+      for (const Cron& cron : pipeline.schedules)
+        if (!cron.Next({}, {}))
+          Warn(pipeline.where, "the schedule '" + cron.expression() + "' of pipeline '" + pipeline.name +
+                                   "' never comes: no year has such a day");
+    }
   }
 
   void ReadRules() {

@@ -1,6 +1,7 @@
 // pipewarden check: reads files as a start would and tells every mistake in them. What a file is, is told by its
-// content: `groups` make a rule file, `route` or `receivers` an alertmanager.yml, anything else is ours. Of rules it
-// tells, too, which selectors match nothing that the configuration could make; that is a warning.
+// content: `groups` make a rule file, `route` or `receivers` an alertmanager.yml, TLS or users a web configuration,
+// anything else is ours. Of rules it tells, too, which selectors match nothing that the configuration could make; that
+// is a warning.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -12,6 +13,7 @@
 #include "agent/config.h"
 #include "agent/features.h"
 #include "agent/selector_check.h"
+#include "agent/server/web_config.h"
 
 namespace pipewarden::agent {
 namespace {
@@ -28,7 +30,7 @@ std::string Count(std::size_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-enum class FileKind { kRules, kAlertmanager, kAlertOptions, kOurs };
+enum class FileKind { kRules, kAlertmanager, kAlertOptions, kWeb, kOurs };
 
 class Check {
  public:
@@ -56,6 +58,7 @@ class Check {
     if (root && root->Find("groups") != nullptr) return FileKind::kRules;
     if (root && (root->Find("route") != nullptr || root->Find("receivers") != nullptr)) return FileKind::kAlertmanager;
     if (root && root->Find("rules") != nullptr) return FileKind::kAlertOptions;
+    if (root && LooksLikeWebConfig(*root)) return FileKind::kWeb;
     return FileKind::kOurs;
   }
 
@@ -84,6 +87,8 @@ class Check {
         errors_.Add({.file = file, .line = 1, .column = 1},
                     "a file of alert_options is checked with the configuration that names it; give that one");
         return "";
+      case FileKind::kWeb:
+        return Web(file);
       case FileKind::kOurs:
         break;
     }
@@ -107,6 +112,12 @@ class Check {
     if (const auto root = core::ReadYamlFile(file, errors_))
       config = alertmanager::ReadAlertmanagerConfig(*root, errors_);
     return fmt::format("an alertmanager.yml with {}", Count(config.receivers.size(), "receiver"));
+  }
+
+  std::string Web(const std::string& file) {
+    WebConfig config;
+    if (const auto root = core::ReadYamlFile(file, errors_)) config = ReadWebConfig(*root, errors_);
+    return fmt::format("a web configuration with {}", Count(config.users.size(), "user"));
   }
 
   std::string Ours(const std::string& file) {
@@ -137,7 +148,8 @@ int Run(const CheckOptions& options) {
 
 std::function<int()> Setup(CLI::App& app) {
   auto options = std::make_shared<CheckOptions>();
-  app.add_option("FILE", options->files, "Configurations, rule files or alertmanager.yml files")->required();
+  app.add_option("FILE", options->files, "Configurations, rule files, alertmanager.yml files or web configurations")
+      ->required();
   app.add_option("--config.file", options->config_file,
                  "The configuration whose metrics rule files are read against (default: one of the FILEs, else the "
                  "one that `run` would take)");
@@ -149,7 +161,8 @@ std::function<int()> Setup(CLI::App& app) {
 
 }  // namespace
 
-const Command kCheckCommand{
-    .name = "check", .summary = "Check configurations, rule files and alertmanager.yml", .setup = Setup};
+const Command kCheckCommand{.name = "check",
+                            .summary = "Check configurations, rule files, alertmanager.yml and web configurations",
+                            .setup = Setup};
 
 }  // namespace pipewarden::agent

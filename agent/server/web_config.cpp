@@ -220,11 +220,14 @@ WebConfig ReadWebConfig(const core::YamlNode& root, core::ConfigErrors& errors) 
   return config;
 }
 
+bool LooksLikeWebConfig(const core::YamlNode& root) {
+  return std::ranges::any_of(kRootOptions, [&](const auto& option) { return root.Find(option.name) != nullptr; });
+}
+
 core::Result<WebConfig> LoadWebConfig(const std::string& path) {
-  auto root = core::ReadYamlFile(path);
-  if (!root) return std::unexpected(root.error());
   core::ConfigErrors errors;
-  WebConfig config = ReadWebConfig(*root, errors);
+  WebConfig config;
+  if (const auto root = core::ReadYamlFile(path, errors)) config = ReadWebConfig(*root, errors);
   if (!errors.empty()) return std::unexpected(errors.ToError());
   return config;
 }

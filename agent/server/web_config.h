@@ -52,6 +52,8 @@ struct WebConfig {
 // All mistakes go to `errors`; relative paths are taken from the file's folder.
 WebConfig ReadWebConfig(const core::YamlNode& root, core::ConfigErrors& errors);
 core::Result<WebConfig> LoadWebConfig(const std::string& path);
+// Whether it holds a key of a web configuration, none of which stands in another file of the agent.
+bool LooksLikeWebConfig(const core::YamlNode& root);
 
 // Verifies "Basic …" credentials against bcrypt hashes. A verdict is kept, so that a scrape does not pay bcrypt's 70 ms
 // again; at most one verification runs at a time, so that guessing burns one core at most. An unknown user costs as

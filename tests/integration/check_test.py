@@ -93,6 +93,12 @@ def test(folder):
     doubled = [line for line in lines if lines.count(line) > 1]
     assert not doubled, doubled
 
+    (folder / "web.yml").write_text("basic_auth_users: {ann: plain}\nroles: {ann: king}\n")
+    (folder / "never.yml").write_text('pipelines: {feb: {schedule: "0 0 30 2 *", steps: {x: {run: "true"}}}}\n')
+    done = subprocess.run([lib.BUILD / "pipewarden", "check", "web.yml", "never.yml"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 2 and re.search(r"web\.yml:2:\d+: .*king", done.stderr), done
+    assert re.search(r"never\.yml:1:\d+: the schedule '0 0 30 2 \*' of pipeline 'feb' never comes.*\(warning\)", done.stdout), done
+
     # The agent refuses the same file the same way, and a good one is accepted.
     refused = subprocess.run([lib.BUILD / "pipewarden", "run", "--config.file", "pipewarden.yml", "--storage.path", "data"],
                              cwd=folder, capture_output=True, text=True, timeout=20)
