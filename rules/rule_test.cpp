@@ -1,15 +1,18 @@
 #include "rules/rule_test.h"
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <map>
 
 #include "core/text/escape.h"
 #include "core/text/go_float.h"
 #include "core/text/go_string.h"
+#include "core/time/civil_time.h"
 #include "core/time/duration.h"
 #include "rules/memory_store.h"
 #include "rules/promql/histogram_estimates.h"
@@ -289,7 +292,7 @@ bool RuleTestFile::passed() const {
 }
 
 RuleTestFile RunRuleTests(const std::string& path, const RuleTestOptions& options) {
-  RuleTestFile out{.path = path, .cases = {}, .errors = {}, .warnings = {}};
+  RuleTestFile out{.path = path, .run_at = core::SystemClock().Now(), .cases = {}, .errors = {}, .warnings = {}};
   const auto file = ReadTestFile(path);
   if (!file) {
     out.errors.push_back(file.error().message);
@@ -298,11 +301,15 @@ RuleTestFile RunRuleTests(const std::string& path, const RuleTestOptions& option
   out.warnings = file->warnings;
   std::vector<RuleFile> rules;
   core::ConfigErrors errors;
-  for (const std::string& rule_file : file->rule_files) rules.push_back(ReadRuleFile(rule_file, errors, options.parse));
+  for (const std::string& rule_file : file->rule_files) {
+    rules.push_back(ReadRuleFile(rule_file, errors, options.parse));
+    CopyAlertOptions(options.configured, rules.back(), options.parse);
+  }
   out.errors = errors.Lines();
   if (!out.errors.empty()) return out;
   for (std::size_t i = 0; i < file->tests.size(); ++i) {
     const TestGroup& test = file->tests[i];
+    if (options.run != nullptr && !re2::RE2::PartialMatch(test.name, *options.run)) continue;
     out.cases.push_back({.name = test.name.empty() ? "unnamed#" + std::to_string(i) : test.name,
                          .failures = TestRun(*file, test, rules, options).Run()});
   }
@@ -314,8 +321,9 @@ std::string JunitXml(const std::vector<RuleTestFile>& files) {
   for (const RuleTestFile& file : files) {
     std::size_t failures = 0;
     for (const RuleTestCase& one : file.cases) failures += one.failures.size();
-    out += fmt::format(R"(<testsuite name="{}" tests="{}" failures="{}" errors="{}" skipped="0" timestamp="">)",
-                       XmlText(file.path), file.cases.size(), failures, file.errors.size());
+    out += fmt::format(R"(<testsuite name="{}" tests="{}" failures="{}" errors="{}" skipped="0" timestamp="{}">)",
+                       XmlText(file.path), file.cases.size(), failures, file.errors.size(),
+                       core::FormatRfc3339(file.run_at).substr(0, std::strlen("2006-01-02T15:04:05")));
     for (const std::string& error : file.errors)
       out += "<testcase name=\"unknown\"><error>" + XmlText(error) + "</error></testcase>";
     for (const RuleTestCase& one : file.cases) {

@@ -4,10 +4,17 @@
 // nothing waits and nothing is written.
 #pragma once
 
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "rules/promql/parser.h"
+#include "core/time/clock.h"
+#include "rules/rule_file.h"
+
+namespace re2 {
+class RE2;
+}
 
 namespace pipewarden::rules {
 
@@ -18,6 +25,7 @@ struct RuleTestCase {
 
 struct RuleTestFile {
   std::string path;
+  core::WallTime run_at{};
   std::vector<RuleTestCase> cases;
   std::vector<std::string> errors;    // what kept the file from being run
   std::vector<std::string> warnings;  // patterns that match no file
@@ -27,6 +35,8 @@ struct RuleTestFile {
 struct RuleTestOptions {
   promql::ParseOptions parse;
   bool delayed_name_removal = false;
+  std::shared_ptr<const re2::RE2> run;   // tests whose name it finds, alone; null: all
+  std::span<const RuleFile> configured;  // whose alert_options hold for the files of the same path
 };
 
 RuleTestFile RunRuleTests(const std::string& path, const RuleTestOptions& options);

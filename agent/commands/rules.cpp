@@ -1,5 +1,7 @@
 // pipewarden rules test FILE…: tests of rules as `promtool test rules` runs them, with its verdicts and words.
 // pipewarden rules backtest FILE: when the alerts of a file would have fired, over what the running agent has stored.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <fstream>
@@ -10,7 +12,9 @@
 #include "agent/commands/client.h"
 #include "agent/commands/command.h"
 #include "agent/commands/list.h"
+#include "agent/config.h"
 #include "agent/features.h"
+#include "core/model/matcher.h"
 #include "core/model/sample.h"
 #include "core/read_file.h"
 #include "core/time/civil_time.h"
@@ -25,6 +29,8 @@ using nlohmann::json;
 struct Arguments {
   std::vector<std::string> files;
   std::vector<std::string> features;
+  std::vector<std::string> run;
+  std::string config_file;
   std::string junit;
   std::string since = "7d";
   std::string as;  // the configured file that is replayed in another version
@@ -38,11 +44,29 @@ int Test(const Arguments& arguments) {
     std::cerr << "--enable-feature: " << features.error().message << "\n";
     return kExitUsage;
   }
+  rules::RuleTestOptions options;
+  options.parse = features->promql;
+  options.delayed_name_removal = features->delayed_name_removal;
+  if (!arguments.run.empty()) {
+    auto run = core::CompileRegex(fmt::format("{}", fmt::join(arguments.run, "|")));
+    if (!run) {
+      std::cerr << "--run: " << run.error().message << "\n";
+      return kExitUsage;
+    }
+    options.run = std::move(*run);
+  }
+  std::shared_ptr<const Config> config;
+  if (!arguments.config_file.empty()) {
+    core::ConfigErrors errors;
+    config = LoadConfig(arguments.config_file, errors, features->promql);
+    for (const std::string& line : errors.Lines()) std::cerr << line << "\n";
+    if (!errors.empty()) return kExitUsage;
+    options.configured = config->rule_files;
+  }
   std::vector<rules::RuleTestFile> results;
   bool passed = true;
   for (const std::string& file : arguments.files) {
-    results.push_back(
-        rules::RunRuleTests(file, {.parse = features->promql, .delayed_name_removal = features->delayed_name_removal}));
+    results.push_back(rules::RunRuleTests(file, options));
     const rules::RuleTestFile& result = results.back();
     for (const std::string& warning : result.warnings) std::cerr << warning << "\n";
     if (result.passed()) {
@@ -124,6 +148,9 @@ std::function<int()> Setup(CLI::App& app) {
   CLI::App* test = app.add_subcommand("test", "Run tests of rules, as promtool test rules does");
   test->set_help_flag("-h,--help", "Print this help and exit");
   test->add_option("FILE", arguments->files, "Files of rule tests")->required();
+  test->add_option("--run", arguments->run, "Run only tests whose names match this expression; may be repeated");
+  test->add_option("--config.file", arguments->config_file,
+                   "A configuration whose alert_options hold for its rule files here, too");
   test->add_option("--junit", arguments->junit, "Write the results to this file as JUnit's XML");
   test->add_option("--enable-feature", arguments->features, "As the agent will be run with it");
   test->callback([chosen] { *chosen = Test; });

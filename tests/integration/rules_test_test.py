@@ -29,7 +29,7 @@ groups:
     expr: job:up:sum < 1
   - alert: Histogram
     expr: native
-    annotations: {value: "{{ $value }}", number: "{{ $value | humanize }}", asked: '{{ query "native" | first | value }}'}
+    annotations: {value: "{{ $value }}", number: "{{ $value | humanize }}", asked: '{{ query "native{job=\\"a\\"}" | first | value }}'}
   - alert: Broken
     expr: up + on (job) up
 """
@@ -114,6 +114,13 @@ FILES = {
 }
 
 
+NAMED = HEAD + """tests:
+- {name: one, promql_expr_test: [{expr: '1', eval_time: 1m}]}
+- {name: two, promql_expr_test: [{expr: '2', eval_time: 1m}]}
+- {promql_expr_test: [{expr: '3', eval_time: 1m}]}
+"""
+
+
 def run(*argv):
     done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=60)
     return done.returncode, [line.rstrip() for line in done.stderr.splitlines() if line.strip()], done.stdout
@@ -137,6 +144,28 @@ def test(folder):
         wrong_ones = int(suite.get("failures")) + int(suite.get("errors"))
         assert (wrong_ones > 0) == (mine[0] != 0), (name, suite.attrib)
     assert not wrong, "\n".join(wrong)
+    # Of several tests those whose names match, as promtool takes them.
+    for names in (["--run", "tw"], ["--run", "^one$", "--run", "none"], ["--run", "none"]):
+        (folder / "named.yml").write_text(NAMED)
+        mine = run(lib.BUILD / "pipewarden", "rules", "test", *names, folder / "named.yml")
+        theirs = run(promtool, "test", "rules", *names, folder / "named.yml")
+        assert mine[:2] == theirs[:2], (names, mine, theirs)
+
+    # With a configuration its alert_options hold.
+    (folder / "pipewarden.yml").write_text("rule_files: [hysteresis.yml]\nalert_options: [options.yml]\n")
+    (folder / "options.yml").write_text('rules: {hysteresis.yml: {g: {High: {resolve_expr: "lag < 5"}}}}\n')
+    (folder / "hysteresis.yml").write_text("groups: [{name: g, rules: [{alert: High, expr: lag > 10}]}]\n")
+    (folder / "lag.yml").write_text("""\
+rule_files: [hysteresis.yml]
+tests:
+- input_series: [{series: lag, values: '11 8 4'}]
+  alert_rule_test:
+  - {eval_time: 1m, alertname: High, exp_alerts: [{}]}
+  - {eval_time: 2m, alertname: High}
+""")
+    for options, verdict in (([], 1), (["--config.file", folder / "pipewarden.yml"], 0)):
+        done = run(lib.BUILD / "pipewarden", "rules", "test", *options, folder / "lag.yml")
+        assert done[0] == verdict, done
     packs = sorted((lib.ROOT / "tests/rules/packs").glob("*_test.yml"))
     code, errors, out = run(lib.BUILD / "pipewarden", "rules", "test", *packs)
     assert code == 0 and out.count("SUCCESS") == len(packs), (errors, out)
