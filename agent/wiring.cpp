@@ -15,6 +15,7 @@
 
 #include "agent/config.h"
 #include "agent/event_judge.h"
+#include "agent/failure_notes.h"
 #include "agent/pipelines/pipelines.h"
 #include "agent/process_source.h"
 #include "agent/rules_thread.h"
@@ -186,6 +187,10 @@ core::Result<void> Agent::Parts::Open(const Config& first) {
                                 .parse = options.features.promql,
                                 .on_aside = [this] { rules_thread->Post([this] { rules->Collect(); }); }},
       logger.With({{"part", "rules"}}), registry, [this](std::vector<core::Alert> alerts) {
+        AddFailureNotes(
+            alerts, *pipelines->Snapshot(),
+            [this](RunId run, const std::string& step, int attempt) { return pipelines->LogPath(run, step, attempt); },
+            clock.Now());
         loop.Post([this, alerts = std::move(alerts)]() mutable {
           if (const auto taken = PutAlerts(std::move(alerts)); !taken)
             logger.Error("alerts of the rules were refused", {{"error", taken.error().message}});

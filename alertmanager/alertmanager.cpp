@@ -67,8 +67,9 @@ struct Alertmanager::State {
         silences([this](std::string record) { Keep(std::move(record)); }),
         log([this](std::string record) { Keep(std::move(record)); }),
         inbox([this](std::string record) { Keep(std::move(record)); }),
+        history([this](std::string record) { Keep(std::move(record)); }),
         dispatcher(loop_, tasks, [this](std::shared_ptr<Flush> flush) { BeginFlush(std::move(flush)); }),
-        notifier({loop_, http, tasks, inhibitor, silences, log, inbox, metrics, logger, external_url},
+        notifier({loop_, http, tasks, inhibitor, silences, log, inbox, history, metrics, logger, external_url},
                  [this](const Flush& flush) { dispatcher.Done(flush); }) {}
 
   void Replay(std::string_view record);
@@ -95,6 +96,7 @@ struct Alertmanager::State {
   Silences silences;
   NotificationLog log;
   alertmanager::Inbox inbox;
+  History history;
   Dispatcher dispatcher;
   Notifier notifier;
   std::optional<core::Journal> journal;
@@ -132,6 +134,9 @@ void Alertmanager::State::Replay(std::string_view record) {
     case alertmanager::Inbox::kRecordType:
       inbox.Restore(body);
       break;
+    case History::kRecordType:
+      history.Restore(body);
+      break;
     default:
       logger.Warn("an unknown record in the journal of alerts is left out (written by a newer version?)");
       break;
@@ -156,7 +161,8 @@ struct Alertmanager::State::StateWalk {
   std::string silence;
   NotificationLog::Cursor entry;
   std::uint64_t told = 0;
-  enum { kAlerts, kSilences, kLog, kInbox, kEnd } part = kAlerts;
+  std::uint64_t past = 0;
+  enum { kAlerts, kSilences, kLog, kInbox, kHistory, kEnd } part = kAlerts;
 };
 
 // The next records of the state; false after the last ones.
@@ -179,6 +185,9 @@ bool Alertmanager::State::WriteSome(StateWalk& walk, std::vector<std::string>& r
       break;
     case StateWalk::kInbox:
       more = inbox.WriteSome(walk.told, kRecordsPerTurn, records);
+      break;
+    case StateWalk::kHistory:
+      more = history.WriteSome(walk.past, kRecordsPerTurn, records);
       break;
     case StateWalk::kEnd:
       break;
@@ -410,6 +419,18 @@ std::vector<AlertView> Alertmanager::Alerts() const {
 }
 
 std::vector<InboxEntry> Alertmanager::Inbox(std::size_t limit) const { return state_->inbox.List(limit); }
+
+std::optional<AlertExplanation> Alertmanager::Explain(std::uint64_t fingerprint) const {
+  const State& s = *state_;
+  if (s.tree == nullptr) return std::nullopt;
+  return alertmanager::Explain(
+      {s.loop.clock(), s.store, s.inhibitor, s.silences, s.log, s.history, s.dispatcher, s.notifier}, *s.tree,
+      fingerprint);
+}
+
+std::vector<HistoryEntry> Alertmanager::NotificationHistory(std::size_t limit) const {
+  return state_->history.List(limit);
+}
 
 core::Task<Result<std::vector<SampleOutcome>>> Alertmanager::TestReceiver(std::string receiver) {
   return SendSample(state_->loop, state_->http, state_->tree->shared_config(), std::move(receiver),

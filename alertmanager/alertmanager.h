@@ -9,10 +9,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "alertmanager/config.h"
+#include "alertmanager/explain.h"
 #include "alertmanager/inbox.h"
 #include "alertmanager/sample.h"
 #include "alertmanager/silences.h"
@@ -91,6 +93,10 @@ class Alertmanager {
   // moves it; 0 again at the end. In no order; what comes or goes between two pieces may be missed.
   std::vector<AlertView> Alerts(const AlertFilter& filter, std::size_t& cursor, std::size_t count) const;
   std::vector<InboxEntry> Inbox(std::size_t limit = 1000) const;  // the newest first
+
+  // See explain.h; nullopt: nobody knows an alert of this fingerprint.
+  std::optional<AlertExplanation> Explain(std::uint64_t fingerprint) const;
+  std::vector<HistoryEntry> NotificationHistory(std::size_t limit = History::kMaxEntries) const;  // the newest first
 
   // See SendSample. Cancelled before this dies.
   core::Task<core::Result<std::vector<SampleOutcome>>> TestReceiver(std::string receiver);

@@ -175,6 +175,11 @@ void Dispatcher::Done(const Flush& flush) {
   }
 }
 
+const Group* Dispatcher::Find(const Route& route, const core::Labels& labels) const {
+  const auto at = groups_.find(GroupId{&route, labels});
+  return at == groups_.end() ? nullptr : at->second.get();
+}
+
 void Dispatcher::Remove(Group& group) { groups_.erase(GroupId{group.route, group.labels}); }
 
 }  // namespace pipewarden::alertmanager

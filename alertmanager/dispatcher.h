@@ -68,6 +68,8 @@ class Dispatcher {
   void Done(const Flush& flush);
   void Stop() { stopped_ = true; }
 
+  // The group of these labels below a route of the tree in force; null: there is none.
+  const Group* Find(const Route& route, const core::Labels& labels) const;
   std::size_t group_count() const { return groups_.size(); }
 
  private:

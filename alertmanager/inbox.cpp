@@ -106,7 +106,8 @@ void Inbox::Restore(std::string_view record) {
     alert.ends_at = reader.Time();
     entry.alerts.push_back(std::move(alert));
   }
-  if (reader.ok()) Push(std::move(entry));
+  // What a checkpoint holds may be told again by the journal that follows it.
+  if (reader.ok() && entry.id >= next_id_) Push(std::move(entry));
 }
 
 }  // namespace pipewarden::alertmanager

@@ -29,6 +29,15 @@ bool AnyContains(const std::vector<const NamedTimeInterval*>& intervals, core::W
 
 }  // namespace
 
+std::string LogKey(std::string_view group_key, const ReceiverConfig& receiver, const Integration& integration) {
+  return std::string(group_key) + ":" + receiver.name + "/" + std::string(integration.kind->name) + "/" +
+         std::to_string(integration.index);
+}
+
+std::string InboxLogKey(std::string_view group_key, const ReceiverConfig& receiver) {
+  return std::string(group_key) + ":" + receiver.name + "/inbox/0";
+}
+
 std::vector<std::string> MutedBy(const Route& route, core::WallTime time) {
   std::vector<std::string> names;
   if (!route.active.empty() && !AnyContains(route.active, time))
@@ -83,10 +92,10 @@ std::shared_ptr<const Notification> Notifier::Build(const Flush& flush, const st
   return notification;
 }
 
-bool Notifier::Wanted(const Delivery& delivery, bool send_resolved) const {
+NotifyReason Notifier::Wanted(const Delivery& delivery, bool send_resolved) const {
   const NotificationLogEntry* entry = parts_.log.Find(delivery.key, parts_.loop.clock().Now());
   return NeedsNotification(entry, delivery.firing, delivery.resolved, send_resolved,
-                           delivery.flush->route->config->repeat_interval, delivery.flush->tick) != NotifyReason::kNone;
+                           delivery.flush->route->config->repeat_interval, delivery.flush->tick);
 }
 
 void Notifier::Run(std::shared_ptr<Flush> flush) {
@@ -101,23 +110,26 @@ void Notifier::Run(std::shared_ptr<Flush> flush) {
   std::ranges::sort(base.firing);
   std::ranges::sort(base.resolved);
   const ReceiverConfig& receiver = *flush->route->receiver;
-  const std::string prefix = flush->group->key + ":" + receiver.name + "/";
   const auto notification = [&] {
     if (base.notification == nullptr) base.notification = Build(*flush, alerts);
   };
 
   if (flush->tree->config().inbox) {
-    base.key = prefix + "inbox/0";
-    if (Wanted(base, true)) {
+    base.key = InboxLogKey(flush->group->key, receiver);
+    base.reason = Wanted(base, true);
+    if (base.reason != NotifyReason::kNone) {
       notification();
       TellInbox(base);
     }
   }
   for (const Integration& integration : receiver.integrations) {
-    base.key = prefix + std::string(integration.kind->name) + "/" + std::to_string(integration.index);
+    base.key = LogKey(flush->group->key, receiver, integration);
     base.integration = &integration;
-    if (!Wanted(base, integration.send_resolved)) {
+    base.reason = Wanted(base, integration.send_resolved);
+    if (base.reason == NotifyReason::kNone) {
       if (flush->group->undelivered.erase(base.key) > 0) {
+        notification();
+        Remember(base, NotifyResult::kGivenUp);
         parts_.metrics.GivenUp(integration.kind->name, receiver.name);
         parts_.logger.Warn(
             "a notification was never delivered and its alerts have resolved: given up",
@@ -136,6 +148,27 @@ void Notifier::TellInbox(Delivery delivery) {
   parts_.inbox.Add(*delivery.notification);
   parts_.metrics.Notified("inbox", delivery.flush->route->receiver->name, core::Duration::zero());
   Log(delivery);
+  // Beside integrations the inbox says nothing new of who was told.
+  if (delivery.flush->route->receiver->integrations.empty()) Remember(delivery, NotifyResult::kSent);
+}
+
+void Notifier::Remember(const Delivery& delivery, NotifyResult result) {
+  HistoryEntry entry;
+  const core::Duration took =
+      delivery.begun == core::MonoTime{} ? core::Duration{} : parts_.loop.clock().Monotonic() - delivery.begun;
+  entry.at = parts_.loop.clock().Now() - took;
+  entry.took = took;
+  entry.receiver = delivery.flush->route->receiver->name;
+  entry.integration = delivery.integration == nullptr ? "inbox" : delivery.integration->Name();
+  entry.group_key = delivery.flush->group->key;
+  entry.title = NotificationTitle(*delivery.notification);
+  entry.reason = delivery.reason;
+  entry.result = result;
+  entry.attempts = delivery.attempts;
+  if (result != NotifyResult::kSent) entry.error = delivery.error;
+  entry.firing = delivery.firing;
+  entry.resolved = delivery.resolved;
+  parts_.history.Add(std::move(entry));
 }
 
 void Notifier::Log(const Delivery& delivery) {
@@ -157,8 +190,10 @@ core::Task<void> Notifier::Deliver(std::shared_ptr<Delivery> delivery) {
     co_await parts_.loop.Sleep(100ms);
   }
   if (in_flight->contains(delivery->key)) co_return End(delivery->flush, false);
-  if (waited && !Wanted(*delivery, delivery->integration->send_resolved)) co_return End(delivery->flush, true);
+  if (waited && Wanted(*delivery, delivery->integration->send_resolved) == NotifyReason::kNone)
+    co_return End(delivery->flush, true);
   in_flight->insert(delivery->key);
+  delivery->begun = parts_.loop.clock().Monotonic();
   bool ok = false;
   try {
     ok = co_await Attempt(delivery);
@@ -170,7 +205,9 @@ core::Task<void> Notifier::Deliver(std::shared_ptr<Delivery> delivery) {
   if (ok) {
     flush.group->undelivered.erase(delivery->key);
     Log(*delivery);
+    Remember(*delivery, delivery->attempts > 0 ? NotifyResult::kSent : NotifyResult::kNotSent);
   } else {
+    Remember(*delivery, NotifyResult::kFailed);
     flush.group->undelivered.insert(delivery->key);
     parts_.metrics.Failed(delivery->integration->kind->name, flush.route->receiver->name);
   }
@@ -220,7 +257,10 @@ core::Task<bool> Notifier::Attempt(std::shared_ptr<Delivery> delivery) {
     sent = std::move(firing_only);
   }
   if (const auto held = hold_until_.find(delivery->key); held != hold_until_.end()) {
-    if (held->second >= flush.deadline) co_return false;
+    if (held->second >= flush.deadline) {
+      delivery->error = "the other side asked for a longer pause (Retry-After)";
+      co_return false;
+    }
     if (held->second > clock.Monotonic()) co_await parts_.loop.SleepUntil(held->second);
     hold_until_.erase(delivery->key);
   }
@@ -228,6 +268,8 @@ core::Task<bool> Notifier::Attempt(std::shared_ptr<Delivery> delivery) {
   std::string last_error;
   for (int attempt = 1;; ++attempt) {
     const NotifyOutcome outcome = co_await Once(delivery, sent);
+    delivery->attempts = attempt;
+    delivery->error = outcome.error;
     if (outcome.ok) {
       parts_.metrics.Notified(integration.kind->name, flush.route->receiver->name, clock.Monotonic() - start);
       co_return true;

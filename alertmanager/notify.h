@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "alertmanager/dispatcher.h"
+#include "alertmanager/history.h"
 #include "alertmanager/inbox.h"
 #include "alertmanager/inhibitor.h"
 #include "alertmanager/metrics.h"
@@ -35,6 +36,7 @@ struct NotifierParts {
   const Silences& silences;
   NotificationLog& log;
   Inbox& inbox;
+  History& history;
   Metrics& metrics;
   core::Logger logger;
   std::string external_url;
@@ -48,6 +50,8 @@ class Notifier {
   // From now on a delivery that fails is not tried again (the agent ends; the next start does).
   void StopRetrying() { stopping_ = true; }
   std::size_t in_flight() const { return in_flight_->size(); }
+  // Whether the integration of this key of the log is being told right now.
+  bool IsInFlight(const std::string& key) const { return in_flight_->contains(key); }
 
  private:
   struct Delivery {
@@ -56,17 +60,23 @@ class Notifier {
     std::string key;                           // of the notification log
     std::shared_ptr<const Notification> notification;
     std::vector<std::uint64_t> firing, resolved;
+    NotifyReason reason = NotifyReason::kNone;
+    // Of the attempts so far.
+    core::MonoTime begun{};
+    int attempts = 0;
+    std::string error;
   };
 
   std::vector<Flush::Item> Filter(const Flush& flush);
   bool MutedByTime(const Flush& flush, std::size_t alerts);
   std::shared_ptr<const Notification> Build(const Flush& flush, const std::vector<Flush::Item>& alerts) const;
-  bool Wanted(const Delivery& delivery, bool send_resolved) const;
+  NotifyReason Wanted(const Delivery& delivery, bool send_resolved) const;
   void TellInbox(Delivery delivery);
   core::Task<void> Deliver(std::shared_ptr<Delivery> delivery);
   core::Task<bool> Attempt(std::shared_ptr<Delivery> delivery);
   core::Task<NotifyOutcome> Once(std::shared_ptr<Delivery> delivery, std::shared_ptr<const Notification> sent);
   void Log(const Delivery& delivery);
+  void Remember(const Delivery& delivery, NotifyResult result);
   void End(const std::shared_ptr<Flush>& flush, bool ok);
 
   NotifierParts parts_;
@@ -77,6 +87,10 @@ class Notifier {
   std::map<std::string, core::MonoTime> hold_until_;  // what a Retry-After asked for
   bool stopping_ = false;
 };
+
+// Under this the log of notifications knows what an integration was told of a group.
+std::string LogKey(std::string_view group_key, const ReceiverConfig& receiver, const Integration& integration);
+std::string InboxLogKey(std::string_view group_key, const ReceiverConfig& receiver);
 
 // Why a route is quiet at this time: the names of its mute intervals that hold, or of its active intervals where none
 // does; empty where it is not.

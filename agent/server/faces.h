@@ -23,6 +23,7 @@ Routes BacktestRoutes(std::shared_ptr<const ServerContext> context);     // /api
 Routes ProbeRoutes(std::shared_ptr<const ServerContext> context);        // /api/pipewarden/v1/probes
 Routes PipelineRoutes(std::shared_ptr<const ServerContext> context);     // /api/pipewarden/v1/pipelines
 Routes AlertRoutes(std::shared_ptr<const ServerContext> context);        // /api/pipewarden/v1/{alerts,inbox}
+Routes ExplainRoutes(std::shared_ptr<const ServerContext> context);  // …/alerts/{fingerprint}/explain, …/notifications
 // /api/v2/{status,receivers,alerts,alerts/groups}, as Alertmanager; and /api/v2/{silences,silence/{id}}
 Routes AlertmanagerRoutes(std::shared_ptr<const ServerContext> context);
 Routes SilenceRoutes(std::shared_ptr<const ServerContext> context);

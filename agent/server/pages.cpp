@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <string>
 
+#include "agent/server/ask.h"
 #include "agent/server/faces.h"
 #include "agent/server/html.h"
+#include "alertmanager/alertmanager.h"
 #include "core/time/civil_time.h"
 #include "core/time/duration.h"
 #include "core/version.h"
@@ -16,6 +18,7 @@ using core::Result;
 using core::WallTime;
 
 constexpr int kInboxShown = 20;
+constexpr std::size_t kNotificationsShown = 20;
 constexpr std::size_t kHistoryShown = 40;
 
 std::string Badge(std::string_view kind, std::string_view text) {
@@ -73,6 +76,10 @@ std::string LabelList(const core::Labels& labels, std::string_view leave_out = {
   return out;
 }
 
+std::string AlertLink(const core::Alert& alert) {
+  return "<a href=\"/alerts/" + alertmanager::FingerprintText(alert) + "\"><b>" + Html(alert.Name()) + "</b></a>";
+}
+
 // Columns of a heading are separated by '|'.
 std::string TableHead(std::string_view heading) {
   std::string out = "<div class=\"scroll\"><table><thead><tr>";
@@ -116,7 +123,7 @@ class Overview {
       : context_(context), deadline_(request.deadline), now_(context.clock->Now()) {}
 
   std::string Render() {
-    std::string sections = Alerts() + Probes() + Pipelines() + Freshness() + Inbox() + More();
+    std::string sections = Alerts() + Probes() + Pipelines() + Freshness() + Inbox() + Notifications() + More();
     return Page("Overview", "<h1>" + Html(Verdict()) + "</h1><div class=\"tiles\">" + tiles_ + "</div>" + sections);
   }
 
@@ -150,7 +157,7 @@ class Overview {
         if (!view.silenced_by.empty()) why += " " + Badge("warn", "silenced");
         for (const std::string& cause : view.inhibited_by) why += " " + Badge("warn", "inhibited by " + cause);
         rows += Row({StateBadge(view.state == "suppressed" ? "suppressed" : "firing"),
-                     "<b>" + Html(view.alert.Name()) + "</b><br>" + LabelList(view.alert.labels, core::kAlertName), why,
+                     AlertLink(view.alert) + "<br>" + LabelList(view.alert.labels, core::kAlertName), why,
                      Ago(view.alert.starts_at, now_)});
       }
     }
@@ -274,6 +281,31 @@ class Overview {
       return Section("inbox", "Inbox", note, "<p class=\"soft\">Nobody has been told anything yet.</p>");
     return Section("inbox", "Inbox", note,
                    TableHead("Status|Notification|Receiver|Sent") + rows + "</tbody></table></div>");
+  }
+
+  std::string Notifications() {
+    if (context_.alertmanager == nullptr || context_.loop == nullptr) return "";
+    using Entries = std::vector<alertmanager::HistoryEntry>;
+    const auto entries =
+        AskLoop<Entries>(*context_.loop, deadline_, [manager = context_.alertmanager]() -> core::Result<Entries> {
+          return manager->NotificationHistory(kNotificationsShown);
+        });
+    if (!entries) return Section("notifications", "Notifications", "", Failed(entries.error()));
+    if (entries->empty()) return "";
+    std::string rows;
+    for (const alertmanager::HistoryEntry& entry : *entries) {
+      const std::string result(alertmanager::NotifyResultText(entry.result));
+      const std::string tries = entry.attempts > 1 ? std::to_string(entry.attempts) + " attempts" : "";
+      rows +=
+          Row({Badge(entry.result == alertmanager::NotifyResult::kSent      ? "good"
+                     : entry.result == alertmanager::NotifyResult::kNotSent ? ""
+                                                                            : "bad",
+                     result),
+               Html(entry.title), Html(entry.receiver + "/" + entry.integration), Html(NotifyReasonText(entry.reason)),
+               Html(tries + (tries.empty() ? "" : " ") + entry.error), Ago(entry.at, now_)});
+    }
+    return Section("notifications", "Notifications", "what came of the last ones",
+                   TableHead("Result|Notification|To|Because|Answer|When") + rows + "</tbody></table></div>");
   }
 
   std::string More() const {
