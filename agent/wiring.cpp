@@ -254,10 +254,10 @@ core::Result<void> Agent::Parts::Serve() {
     return AskLoop<SettingsView>(loop, deadline, [this]() -> core::Result<SettingsView> { return Settings(); });
   };
   if (options.remote_write_receiver)
-    context->remote_write = [this](std::vector<core::RemoteWriteSeries> series, core::MonoTime deadline) {
+    context->remote_write = [this](core::RemoteWriteRequest request, core::MonoTime deadline) {
       return AskRules<rules::RemoteWriteOutcome>(
-          *rules_thread, clock, deadline, [this, series = std::move(series)]() mutable {
-            return rules::AppendRemote(*storage, std::move(series), core::ToMs(clock.Now()));
+          *rules_thread, clock, deadline, [this, request = std::move(request)]() mutable {
+            return rules::AppendRemote(*storage, std::move(request), core::ToMs(clock.Now()));
           });
     };
   context->reload = [this](core::MonoTime deadline) {

@@ -18,28 +18,29 @@ struct Placed {
 
 }  // namespace
 
-RemoteWriteOutcome AppendRemote(Storage& storage, std::vector<core::RemoteWriteSeries> series, core::TimestampMs now) {
+RemoteWriteOutcome AppendRemote(Storage& storage, core::RemoteWriteRequest request, core::TimestampMs now) {
   RemoteWriteOutcome outcome;
   const auto refuse = [&](std::size_t samples, const std::string& why) {
     if (samples > 0 && outcome.why.empty()) outcome.why = why;
     outcome.refused += samples;
   };
   std::vector<Placed> placed;
-  for (const core::RemoteWriteSeries& one : series) {
+  for (const core::RemoteWriteSeries& one : request.series) {
     const std::size_t sent = one.samples.size() + one.histograms.size();
+    const core::Labels labels(one.labels);
     if (!one.invalid.empty()) {
-      refuse(std::max<std::size_t>(sent, 1), "invalid labels of series " + one.labels.ToString() + ": " + one.invalid);
+      refuse(std::max<std::size_t>(sent, 1), "invalid labels of series " + labels.ToString() + ": " + one.invalid);
       continue;
     }
     if (sent == 0) continue;
-    const auto ref = storage.Resolve(one.labels, "remote_write");
+    const auto ref = storage.Resolve(labels, "remote_write");
     if (!ref) {
-      refuse(sent, "the limit of series is reached: " + one.labels.ToString());
+      refuse(sent, "the limit of series is reached: " + labels.ToString());
       continue;
     }
     const auto place = [&](core::TimestampMs time, double value, const core::HistogramPtr& histogram) {
       if (time > now + kMaxAheadMs)
-        refuse(1, "out of bounds: the sample is too far in the future: " + one.labels.ToString());
+        refuse(1, "out of bounds: the sample is too far in the future: " + labels.ToString());
       else
         placed.push_back({time, *ref, value, histogram});
     };
@@ -48,11 +49,11 @@ RemoteWriteOutcome AppendRemote(Storage& storage, std::vector<core::RemoteWriteS
       if (sample.histogram != nullptr)
         place(sample.time, 0, sample.histogram);
       else
-        refuse(1, "invalid histogram of series " + one.labels.ToString() + ": " + sample.invalid);
+        refuse(1, "invalid histogram of series " + labels.ToString() + ": " + sample.invalid);
     }
   }
   // The storage keeps what it allocates now for hours: not in between what the request took.
-  std::vector<core::RemoteWriteSeries>().swap(series);
+  request = {};
   std::ranges::stable_sort(placed, {}, [](const Placed& one) { return std::tuple(one.time, one.ref); });
   std::vector<RefSample> floats;
   std::vector<RefHistogram> histograms;

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <string>
-#include <vector>
 
 #include "core/model/sample.h"
 #include "core/net/remote_write_codec.h"
@@ -20,6 +19,6 @@ struct RemoteWriteOutcome {
 
 // Everything that can be stored is, whatever is wrong with the rest. Samples more than ten minutes ahead of `now` are
 // refused, for a series takes nothing older than its newest sample.
-RemoteWriteOutcome AppendRemote(Storage& storage, std::vector<core::RemoteWriteSeries> series, core::TimestampMs now);
+RemoteWriteOutcome AppendRemote(Storage& storage, core::RemoteWriteRequest request, core::TimestampMs now);
 
 }  // namespace pipewarden::rules

@@ -25,7 +25,7 @@ class Alertmanager;
 }
 namespace pipewarden::core {
 class Loop;
-struct RemoteWriteSeries;
+struct RemoteWriteRequest;
 }  // namespace pipewarden::core
 namespace pipewarden::rules {
 struct RemoteWriteOutcome;
@@ -189,7 +189,7 @@ struct ServerContext {
   std::function<std::shared_ptr<const rules::RulesSnapshot>()> rules;  // RuleManager::Snapshot
   std::function<core::Result<SettingsView>(core::MonoTime deadline)> settings;
   // Appends what others push; empty where that is off.
-  std::function<core::Result<rules::RemoteWriteOutcome>(std::vector<core::RemoteWriteSeries>, core::MonoTime deadline)>
+  std::function<core::Result<rules::RemoteWriteOutcome>(core::RemoteWriteRequest, core::MonoTime deadline)>
       remote_write;
 };
 

@@ -63,11 +63,11 @@ HttpResponse Write(const ServerContext& context, std::atomic<int>& taken, const 
     busy.headers.emplace_back("Retry-After", "1");
     return busy;
   }
-  const auto message = core::SnappyDecompress(request.body, kMaxMessage);
+  auto message = core::SnappyDecompress(request.body, kMaxMessage);
   if (!message) return TextResponse(message.error().message + "\n", 400);
-  auto series = core::DecodeRemoteWrite(*message, *version);
-  if (!series) return TextResponse(series.error().message + "\n", 400);
-  const auto written = context.remote_write(std::move(*series), request.deadline);
+  auto decoded = core::DecodeRemoteWrite(std::move(*message), *version);
+  if (!decoded) return TextResponse(decoded.error().message + "\n", 400);
+  const auto written = context.remote_write(std::move(*decoded), request.deadline);
   if (!written) return TextResponse(written.error().message + "\n", 503);
   HttpResponse response = written->refused == 0 ? TextResponse("", 204) : TextResponse(written->why + "\n", 400);
   if (*version == core::RemoteWriteVersion::k2) {

@@ -167,6 +167,7 @@ BodyState ReadBody(mg_connection* connection, const mg_request_info& info, HttpR
   if (EqualsIgnoreCase(request.Header("Expect"), "100-continue")) {
     if (!Write(connection, "HTTP/1.1 100 Continue\r\n\r\n")) return BodyState::kIncomplete;
   }
+  if (has_length) request.body.reserve(static_cast<std::size_t>(info.content_length));
   std::array<char, 16384> buffer{};
   while (!has_length || request.body.size() < static_cast<std::size_t>(info.content_length)) {
     const int got = mg_read(connection, buffer.data(), buffer.size());

@@ -11,6 +11,13 @@ namespace {
 bool IsNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool IsNameRest(char c) { return IsNameStart(c) || (c >= '0' && c <= '9'); }
 
+std::vector<Label> CopyOf(std::span<const LabelView> views) {
+  std::vector<Label> labels;
+  labels.reserve(views.size());
+  for (const LabelView& view : views) labels.push_back({std::string(view.name), std::string(view.value)});
+  return labels;
+}
+
 }  // namespace
 
 Labels::Labels(std::initializer_list<Label> labels) : Labels(std::vector<Label>(labels)) {}
@@ -23,6 +30,8 @@ Labels::Labels(std::vector<Label> labels) : labels_(std::move(labels)) {
   labels_.erase(labels_.begin(), kept.base());
   std::erase_if(labels_, [](const Label& label) { return label.value.empty(); });
 }
+
+Labels::Labels(std::span<const LabelView> labels) : Labels(CopyOf(labels)) {}
 
 std::string_view Labels::Get(std::string_view name) const {
   // Label sets are small: a linear walk over sorted names beats a binary search.

@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,12 +22,19 @@ struct Label {
   auto operator<=>(const Label&) const = default;
 };
 
+// Of texts that somebody else holds.
+struct LabelView {
+  std::string_view name;
+  std::string_view value;
+};
+
 class Labels {
  public:
   Labels() = default;
   // Sorts; of equal names the last wins; empty values are dropped.
   Labels(std::initializer_list<Label> labels);
   explicit Labels(std::vector<Label> labels);
+  explicit Labels(std::span<const LabelView> labels);
 
   // "" where the label is absent.
   std::string_view Get(std::string_view name) const;

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <optional>
+#include <span>
 
 #include "core/text/utf8.h"
 
@@ -124,18 +126,78 @@ class Budget {
   std::size_t taken_ = 0;
 };
 
-Result<void> AddSample(RemoteWriteSeries& series, const Result<Sample>& sample, Budget& budget) {
-  if (!sample) return Fail(sample.error());
-  if (auto fits = budget.Take(sizeof(Sample)); !fits) return fits;
-  series.samples.push_back(*sample);
-  return {};
-}
+// Gathers a request's series: each adds what it holds and is then ended.
+class Gatherer {
+ public:
+  explicit Gatherer(std::string message) { request_.message = std::make_unique<const std::string>(std::move(message)); }
 
-Result<void> AddLabel(std::vector<Label>& labels, std::string_view name, std::string_view value, Budget& budget) {
-  if (auto fits = budget.Take(sizeof(Label) + name.size() + value.size()); !fits) return fits;
-  labels.push_back({std::string(name), std::string(value)});
-  return {};
-}
+  std::string_view message() const { return *request_.message; }
+  Result<void> Take(std::size_t bytes) { return budget_.Take(bytes); }
+  Result<void> AddLabel(std::string_view name, std::string_view value) {
+    // As texts of their own, which Labels makes of them.
+    return Add(request_.labels, LabelView{name, value}, sizeof(Label) + name.size() + value.size());
+  }
+  Result<void> AddSample(const Result<Sample>& sample) {
+    if (!sample) return Fail(sample.error());
+    return Add(request_.samples, *sample, 0);
+  }
+  Result<void> AddHistogram(RemoteWriteHistogram histogram, std::size_t bytes) {
+    return Add(request_.histograms, std::move(histogram), bytes);
+  }
+  Result<void> EndSeries() {
+    if (auto fits = budget_.Take(sizeof(RemoteWriteSeries) + sizeof(Ends)); !fits) return fits;
+    const std::size_t begin = ends_.empty() ? 0 : ends_.back().labels;
+    const auto labels = std::span(request_.labels).subspan(begin);
+    std::ranges::sort(labels, {}, &LabelView::name);
+    request_.series.push_back({.labels = {}, .invalid = WhatIsWrong(labels)});
+    ends_.push_back({request_.labels.size(), request_.samples.size(), request_.histograms.size()});
+    return {};
+  }
+  // The views are made now that nothing moves any more.
+  RemoteWriteRequest Finish() {
+    Ends begin;
+    for (std::size_t i = 0; i < ends_.size(); ++i) {
+      const Ends& end = ends_[i];
+      RemoteWriteSeries& series = request_.series[i];
+      series.labels = std::span(request_.labels).subspan(begin.labels, end.labels - begin.labels);
+      series.samples = std::span(request_.samples).subspan(begin.samples, end.samples - begin.samples);
+      series.histograms = std::span(request_.histograms).subspan(begin.histograms, end.histograms - begin.histograms);
+      begin = end;
+    }
+    return std::move(request_);
+  }
+
+ private:
+  struct Ends {
+    std::size_t labels = 0;
+    std::size_t samples = 0;
+    std::size_t histograms = 0;
+  };
+
+  template <class T>
+  Result<void> Add(std::vector<T>& to, T one, std::size_t bytes) {
+    if (auto fits = budget_.Take(sizeof(T) + bytes); !fits) return fits;
+    to.push_back(std::move(one));
+    return {};
+  }
+  static std::string WhatIsWrong(std::span<const LabelView> labels) {
+    bool named = false;
+    std::string wrong;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      if (labels[i].name.empty() || !IsValidUtf8(labels[i].name) || !IsValidUtf8(labels[i].value))
+        wrong = "a label's name or value is empty or no UTF-8";
+      if (i > 0 && labels[i].name == labels[i - 1].name)
+        wrong = "label '" + std::string(labels[i].name) + "' stands twice";
+      named |= labels[i].name == kMetricName && !labels[i].value.empty();
+    }
+    if (wrong.empty() && !named) wrong = "there is no metric name";
+    return wrong;
+  }
+
+  RemoteWriteRequest request_;
+  std::vector<Ends> ends_;  // of each series: how far what it holds goes
+  Budget budget_;
+};
 
 // --- native histograms, the same in both versions ---
 
@@ -146,15 +208,35 @@ std::int64_t ZigZag(std::uint64_t value) {
   return static_cast<std::int64_t>(value >> 1U) ^ -static_cast<std::int64_t>(value & 1U);
 }
 
+// What is beyond the bound is read and not kept.
+template <class T>
+class BoundedList {
+ public:
+  void Add(T value) {
+    if (values_.size() < kMaxBuckets)
+      values_.push_back(value);
+    else
+      too_long_ = true;
+  }
+  const std::vector<T>& values() const { return values_; }
+  bool too_long() const { return too_long_; }
+
+ private:
+  std::vector<T> values_;
+  bool too_long_ = false;
+};
+
 // The buckets of one side as they are sent: spans of indexes, and counts or differences of counts.
 struct SentBuckets {
   struct Span {
     std::int64_t offset = 0;
     std::uint64_t length = 0;
   };
-  std::vector<Span> spans;
-  std::vector<std::int64_t> deltas;
-  std::vector<double> counts;
+  BoundedList<Span> spans;
+  BoundedList<std::int64_t> deltas;
+  BoundedList<double> counts;
+
+  bool too_many() const { return spans.too_long() || deltas.too_long() || counts.too_long(); }
 };
 
 bool ReadSpan(std::string_view bytes, SentBuckets& side) {
@@ -165,52 +247,53 @@ bool ReadSpan(std::string_view bytes, SentBuckets& side) {
     if (field->number == 1) span.offset = ZigZag(field->value);
     if (field->number == 2) span.length = field->value;
   }
-  side.spans.push_back(span);
+  side.spans.Add(span);
   const bool fits = span.offset == static_cast<std::int32_t>(span.offset);  // it is a sint32
-  return !message.failed() && fits && side.spans.size() <= kMaxBuckets;
+  return !message.failed() && fits;
 }
 
 // Packed, or a field each.
-bool ReadDeltas(const Field& field, std::vector<std::int64_t>& deltas) {
-  if (field.wire == Wire::kVarint) deltas.push_back(ZigZag(field.value));
+bool ReadDeltas(const Field& field, BoundedList<std::int64_t>& deltas) {
+  if (field.wire == Wire::kVarint) deltas.Add(ZigZag(field.value));
   if (field.wire == Wire::kBytes) {
     Message packed(field.bytes);
-    while (!packed.empty() && deltas.size() <= kMaxBuckets) {
+    while (!packed.empty()) {
       const auto value = packed.Varint();
       if (!value) return false;
-      deltas.push_back(ZigZag(*value));
+      deltas.Add(ZigZag(*value));
     }
   }
-  return deltas.size() <= kMaxBuckets;
+  return true;
 }
 
-bool ReadDoubles(const Field& field, std::vector<double>& values) {
-  if (field.wire == Wire::kFixed64) values.push_back(std::bit_cast<double>(field.value));
+bool ReadDoubles(const Field& field, BoundedList<double>& values) {
+  if (field.wire == Wire::kFixed64) values.Add(std::bit_cast<double>(field.value));
   if (field.wire == Wire::kBytes) {
-    if (field.bytes.size() % 8 != 0 || field.bytes.size() / 8 + values.size() > kMaxBuckets) return false;
+    if (field.bytes.size() % 8 != 0) return false;
     for (std::size_t at = 0; at < field.bytes.size(); at += 8) {
       std::uint64_t bits = 0;
       std::memcpy(&bits, field.bytes.data() + at, 8);  // little-endian, as this machine
-      values.push_back(std::bit_cast<double>(bits));
+      values.Add(std::bit_cast<double>(bits));
     }
   }
-  return values.size() <= kMaxBuckets;
+  return true;
 }
 
 // Why they cannot be; "" where they can.
 std::string Assemble(const SentBuckets& sent, HistogramBuckets& out) {
-  std::vector<double> counts = sent.counts;
+  std::vector<double> counts = sent.counts.values();
   if (counts.empty()) {
     std::int64_t count = 0;
-    for (const std::int64_t delta : sent.deltas) {
+    for (const std::int64_t delta : sent.deltas.values()) {
       if (__builtin_add_overflow(count, delta, &count)) return "a bucket's count is beyond all numbers";
       counts.push_back(static_cast<double>(count));
     }
   }
   std::int64_t index = 0;
   std::size_t next = 0;
-  for (std::size_t i = 0; i < sent.spans.size(); ++i) {
-    const SentBuckets::Span& span = sent.spans[i];
+  const std::vector<SentBuckets::Span>& spans = sent.spans.values();
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    const SentBuckets::Span& span = spans[i];
     if (i > 0 && span.offset < 0) return "histogram has a span whose offset is negative";
     index += span.offset;
     if (span.length > counts.size() - next) return "histogram spans specify different number of buckets than provided";
@@ -223,11 +306,11 @@ std::string Assemble(const SentBuckets& sent, HistogramBuckets& out) {
   return next == counts.size() ? "" : "histogram spans specify different number of buckets than provided";
 }
 
-Result<void> ReadHistogram(std::string_view bytes, RemoteWriteSeries& series, Budget& budget) {
+Result<void> ReadHistogram(std::string_view bytes, Gatherer& gatherer) {
   FloatHistogram histogram;
   SentBuckets positive;
   SentBuckets negative;
-  std::vector<double> bounds;
+  BoundedList<double> bounds;
   TimestampMs time = 0;
   bool well = true;
   Message message(bytes);
@@ -285,41 +368,32 @@ Result<void> ReadHistogram(std::string_view bytes, RemoteWriteSeries& series, Bu
     }
   }
   if (message.failed() || !well) return Fail(Malformed("a histogram"));
-  if (IsStaleNaN(histogram.sum)) return AddSample(series, Sample{time, StaleNaN()}, budget);
-  std::string why = Assemble(positive, histogram.positive);
+  if (IsStaleNaN(histogram.sum)) return gatherer.AddSample(Sample{time, StaleNaN()});
+  std::string why;
+  if (positive.too_many() || negative.too_many() || bounds.too_long())
+    why = "it has more than " + std::to_string(kMaxBuckets) + " buckets or bounds, and " +
+          std::to_string(kMaxHistogramParts) + " are taken at most";
+  if (why.empty()) why = Assemble(positive, histogram.positive);
   if (why.empty()) why = Assemble(negative, histogram.negative);
-  if (!bounds.empty()) histogram.bounds = std::make_shared<const std::vector<double>>(std::move(bounds));
+  if (!bounds.values().empty()) histogram.bounds = std::make_shared<const std::vector<double>>(bounds.values());
   if (why.empty())
     if (const auto valid = Validate(histogram); !valid) why = valid.error().message;
   if (why.empty() && histogram.Parts() > kMaxHistogramParts)
     why = "it has " + std::to_string(histogram.Parts()) + " buckets and bounds, and " +
           std::to_string(kMaxHistogramParts) + " are taken at most";
-  if (auto fits = budget.Take(sizeof(RemoteWriteHistogram) + histogram.MemoryBytes()); !fits) return fits;
+  const std::size_t held = histogram.MemoryBytes();
   RemoteWriteHistogram read{.time = time, .histogram = nullptr, .invalid = std::move(why)};
   if (read.invalid.empty()) read.histogram = std::make_shared<const FloatHistogram>(std::move(histogram));
-  series.histograms.push_back(std::move(read));
-  return {};
-}
-
-void SetLabels(RemoteWriteSeries& series, std::vector<Label> labels) {
-  std::ranges::sort(labels, {}, &Label::name);
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i].name.empty() || !IsValidUtf8(labels[i].name) || !IsValidUtf8(labels[i].value))
-      series.invalid = "a label's name or value is empty or no UTF-8";
-    if (i > 0 && labels[i].name == labels[i - 1].name) series.invalid = "label '" + labels[i].name + "' stands twice";
-  }
-  series.labels = Labels(std::move(labels));
-  if (series.invalid.empty() && !series.labels.Has(kMetricName)) series.invalid = "there is no metric name";
+  return gatherer.AddHistogram(std::move(read), held);
 }
 
 // --- version 1.0 ---
 
-Result<RemoteWriteSeries> ReadSeries1(std::string_view bytes, Budget& budget) {
-  RemoteWriteSeries series;
-  std::vector<Label> labels;
+Result<void> ReadSeries1(std::string_view bytes, Gatherer& gatherer) {
   Message message(bytes);
   while (const auto field = message.Next()) {
     if (field->wire != Wire::kBytes) continue;
+    Result<void> added;
     if (field->number == 1) {
       std::string_view name;
       std::string_view value;
@@ -329,26 +403,22 @@ Result<RemoteWriteSeries> ReadSeries1(std::string_view bytes, Budget& budget) {
         if (part->number == 2) value = part->bytes;
       }
       if (pair.failed()) return Fail(Malformed("a label"));
-      if (auto added = AddLabel(labels, name, value, budget); !added) return Fail(added.error());
+      added = gatherer.AddLabel(name, value);
     } else if (field->number == 2) {
-      if (auto added = AddSample(series, ReadSample(field->bytes), budget); !added) return Fail(added.error());
-    } else if (field->number == 3) {
-      ++series.exemplars;
+      added = gatherer.AddSample(ReadSample(field->bytes));
     } else if (field->number == 4) {
-      if (auto read = ReadHistogram(field->bytes, series, budget); !read) return Fail(read.error());
+      added = ReadHistogram(field->bytes, gatherer);
     }
+    if (!added) return added;
   }
   if (message.failed()) return Fail(Malformed("a series"));
-  SetLabels(series, std::move(labels));
-  return series;
+  return gatherer.EndSeries();
 }
 
 // --- version 2.0 ---
 
 // Pairs of places in the table of symbols.
-Result<std::vector<Label>> ReadLabelRefs(std::string_view packed, const std::vector<std::string_view>& symbols,
-                                         Budget& budget) {
-  std::vector<Label> labels;
+Result<void> ReadLabelRefs(std::string_view packed, const std::vector<std::string_view>& symbols, Gatherer& gatherer) {
   Message refs(packed);
   while (!refs.empty()) {
     const auto name = refs.Varint();
@@ -356,32 +426,26 @@ Result<std::vector<Label>> ReadLabelRefs(std::string_view packed, const std::vec
     if (!value) return Fail(Malformed("a list of label references"));
     if (*name >= symbols.size() || *value >= symbols.size())
       return Fail(ErrorCode::kInvalid, "a label refers to a symbol that is not in the table");
-    if (auto added = AddLabel(labels, symbols[*name], symbols[*value], budget); !added) return Fail(added.error());
+    if (auto added = gatherer.AddLabel(symbols[*name], symbols[*value]); !added) return added;
   }
-  return labels;
+  return {};
 }
 
-Result<RemoteWriteSeries> ReadSeries2(std::string_view bytes, const std::vector<std::string_view>& symbols,
-                                      Budget& budget) {
-  RemoteWriteSeries series;
+Result<void> ReadSeries2(std::string_view bytes, const std::vector<std::string_view>& symbols, Gatherer& gatherer) {
   Message message(bytes);
   while (const auto field = message.Next()) {
     if (field->wire != Wire::kBytes) continue;
-    if (field->number == 1) {
-      auto labels = ReadLabelRefs(field->bytes, symbols, budget);
-      if (!labels) return Fail(labels.error());
-      SetLabels(series, std::move(*labels));
-    } else if (field->number == 2) {
-      if (auto added = AddSample(series, ReadSample(field->bytes), budget); !added) return Fail(added.error());
-    } else if (field->number == 3) {
-      if (auto read = ReadHistogram(field->bytes, series, budget); !read) return Fail(read.error());
-    } else if (field->number == 4) {
-      ++series.exemplars;
-    }
+    Result<void> added;
+    if (field->number == 1)
+      added = ReadLabelRefs(field->bytes, symbols, gatherer);
+    else if (field->number == 2)
+      added = gatherer.AddSample(ReadSample(field->bytes));
+    else if (field->number == 3)
+      added = ReadHistogram(field->bytes, gatherer);
+    if (!added) return added;
   }
   if (message.failed()) return Fail(Malformed("a series"));
-  if (series.labels.empty() && series.invalid.empty()) series.invalid = "there is no metric name";
-  return series;
+  return gatherer.EndSeries();
 }
 
 // --- snappy ---
@@ -450,30 +514,27 @@ Result<std::string> SnappyDecompress(std::string_view block, std::size_t max_byt
   return out;
 }
 
-Result<std::vector<RemoteWriteSeries>> DecodeRemoteWrite(std::string_view message, RemoteWriteVersion version) {
+Result<RemoteWriteRequest> DecodeRemoteWrite(std::string message, RemoteWriteVersion version) {
   const std::uint64_t series_field = version == RemoteWriteVersion::k1 ? 1 : 5;
+  Gatherer gatherer(std::move(message));
   std::vector<std::string_view> symbols;  // of version 2.0: what its series refer to
-  Budget budget;
   if (version == RemoteWriteVersion::k2) {
-    Message table(message);
+    Message table(gatherer.message());
     while (const auto field = table.Next()) {
       if (field->number != 4 || field->wire != Wire::kBytes) continue;
-      if (auto fits = budget.Take(sizeof(std::string_view)); !fits) return Fail(fits.error());
+      if (auto fits = gatherer.Take(sizeof(std::string_view)); !fits) return Fail(fits.error());
       symbols.push_back(field->bytes);
     }
   }
-  std::vector<RemoteWriteSeries> all;
-  Message request(message);
+  Message request(gatherer.message());
   while (const auto field = request.Next()) {
     if (field->number != series_field || field->wire != Wire::kBytes) continue;
-    if (auto fits = budget.Take(sizeof(RemoteWriteSeries)); !fits) return Fail(fits.error());
-    auto series = version == RemoteWriteVersion::k1 ? ReadSeries1(field->bytes, budget)
-                                                    : ReadSeries2(field->bytes, symbols, budget);
-    if (!series) return Fail(series.error());
-    all.push_back(std::move(*series));
+    const auto read = version == RemoteWriteVersion::k1 ? ReadSeries1(field->bytes, gatherer)
+                                                        : ReadSeries2(field->bytes, symbols, gatherer);
+    if (!read) return Fail(read.error());
   }
   if (request.failed()) return Fail(Malformed("the message"));
-  return all;
+  return gatherer.Finish();
 }
 
 }  // namespace pipewarden::core

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,12 +28,22 @@ struct RemoteWriteHistogram {
   std::string invalid{};   // why
 };
 
+// Views of what the request holds.
 struct RemoteWriteSeries {
-  Labels labels;
-  std::vector<Sample> samples{};  // in the order sent; a histogram that ends its series is a staleness marker here
-  std::vector<RemoteWriteHistogram> histograms{};  // in the order sent
-  std::size_t exemplars = 0;                       // which are counted only
-  std::string invalid{};                           // why its labels cannot be taken; "" where they can
+  std::span<const LabelView> labels;  // sorted by name
+  std::span<const Sample> samples =
+      {};  // in the order sent; a histogram that ends its series is a staleness marker here
+  std::span<const RemoteWriteHistogram> histograms = {};  // in the order sent
+  std::string invalid{};                                  // why its labels cannot be taken; "" where they can
+};
+
+// A few large blocks of memory, which the allocator gives back to the system at once, however many series there are.
+struct RemoteWriteRequest {
+  std::vector<RemoteWriteSeries> series;
+  std::unique_ptr<const std::string> message;
+  std::vector<LabelView> labels;
+  std::vector<Sample> samples;
+  std::vector<RemoteWriteHistogram> histograms;
 };
 
 // The bytes behind a snappy block. kInvalid where it is none, kLimit where it says it holds more than `max_bytes`.
@@ -39,6 +51,6 @@ Result<std::string> SnappyDecompress(std::string_view block, std::size_t max_byt
 
 // kInvalid where the message does not parse. A series whose labels are wrong (no metric name, a name twice, no UTF-8)
 // says so and leaves the others alone.
-Result<std::vector<RemoteWriteSeries>> DecodeRemoteWrite(std::string_view message, RemoteWriteVersion version);
+Result<RemoteWriteRequest> DecodeRemoteWrite(std::string message, RemoteWriteVersion version);
 
 }  // namespace pipewarden::core

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "core/net/remote_write_codec.h"
@@ -15,10 +16,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (plain && plain->size() > kMaxBytes) std::abort();
   for (const auto version : {core::RemoteWriteVersion::k1, core::RemoteWriteVersion::k2}) {
     for (const std::string_view message : {bytes, plain ? std::string_view(*plain) : std::string_view()}) {
-      const auto read = core::DecodeRemoteWrite(message, version);
+      const auto read = core::DecodeRemoteWrite(std::string(message), version);
       if (!read) continue;
-      for (const auto& series : *read)
-        if (series.invalid.empty() && !series.labels.Has(core::kMetricName)) std::abort();
+      for (const auto& series : read->series)
+        if (series.invalid.empty() && !core::Labels(series.labels).Has(core::kMetricName)) std::abort();
     }
   }
   return 0;

@@ -12,13 +12,13 @@ using namespace test;
 
 struct Fixture {
   std::shared_ptr<ServerContext> context = std::make_shared<ServerContext>();
-  std::vector<core::RemoteWriteSeries> taken;
+  core::RemoteWriteRequest taken;
   rules::RemoteWriteOutcome outcome{.samples = 1, .refused = 0, .why = ""};
 
   Fixture() {
-    context->remote_write = [this](std::vector<core::RemoteWriteSeries> series,
+    context->remote_write = [this](core::RemoteWriteRequest request,
                                    core::MonoTime) -> core::Result<rules::RemoteWriteOutcome> {
-      taken = std::move(series);
+      taken = std::move(request);
       return outcome;
     };
   }
@@ -37,8 +37,8 @@ BOOST_FIXTURE_TEST_SUITE(remote_write, Fixture)
 
 BOOST_AUTO_TEST_CASE(both_versions_are_taken) {
   BOOST_TEST(Send(Snappy(kSeries)).status == 204);
-  BOOST_REQUIRE(taken.size() == 1U);
-  BOOST_TEST(taken[0].labels.ToString() == "up");
+  BOOST_REQUIRE(taken.series.size() == 1U);
+  BOOST_TEST(core::Labels(taken.series[0].labels).ToString() == "up");
   const std::string second = Bytes(4, "") + Bytes(4, "__name__") + Bytes(4, "up") +
                              Bytes(5, Bytes(1, Varint(1) + Varint(2)) + Bytes(2, Double(1, 1) + Int(2, 1000)));
   const HttpResponse response = Send(Snappy(second), "application/x-protobuf; proto=io.prometheus.write.v2.Request");
@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(what_is_of_another_kind_is_refused) {
   BOOST_TEST(Send(Snappy(kSeries), "application/x-protobuf", "gzip").status == 415);
   BOOST_TEST(Send("no snappy").status == 400);
   BOOST_TEST(Send(Snappy("\xff\xff")).status == 400);
-  BOOST_TEST(taken.empty());
+  BOOST_TEST(taken.series.empty());
   outcome = {.samples = 1, .refused = 1, .why = "out of order sample"};
   const HttpResponse part = Send(Snappy(kSeries));
   BOOST_TEST(part.status == 400);
