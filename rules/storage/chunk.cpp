@@ -106,7 +106,9 @@ void ChunkWriter::GiveMemoryBack() {
 
 void ChunkWriter::Grow() {
   // Small steps: most series hold values that hardly change, and every byte here is there once for each series.
-  const std::size_t wanted = capacity_ == 0 ? 24U : std::min<std::size_t>(capacity_ + capacity_ / 2U + 8U, 0xFFFF);
+  // These sizes are what the allocator hands out whole: it has blocks of 16 bytes, 8 of which are its own.
+  const std::size_t step = std::max(32U, capacity_ / 4U / 16U * 16U);
+  const std::size_t wanted = capacity_ == 0 ? 24U : std::min<std::size_t>(capacity_ + step, 0xFFFF);
   auto* grown = static_cast<std::uint8_t*>(std::realloc(bytes_, wanted));
   if (grown == nullptr) throw std::bad_alloc();
   bytes_ = grown;

@@ -117,11 +117,12 @@ class ChunkWriter {
   std::uint8_t* bytes_ = nullptr;
   std::uint16_t size_ = 0;  // bytes begun
   std::uint16_t capacity_ = 0;
-  std::uint16_t count_ = 0;
+  std::uint8_t count_ = 0;
   std::uint8_t free_bits_ = 0;   // in the last begun byte
   std::uint8_t leading_ = 0xFF;  // the window of the last XOR that brought one; 0xFF: none yet
   std::uint8_t trailing_ = 0;
 };
+static_assert(sizeof(ChunkWriter) == 48);  // there is one for each series
 
 // Reads a chunk's samples in order, from bytes that outlive it. Bytes that are no chunk's end the reading early, never
 // badly.

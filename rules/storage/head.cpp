@@ -11,9 +11,9 @@
 namespace pipewarden::rules {
 namespace {
 
-// Open samples take up to five times the memory of packed ones, so they are closed often: after 20 to 39 of them, not
+// Open samples take up to five times the memory of packed ones, so they are closed often: after 10 to 19 of them, not
 // all series at the same time.
-constexpr std::uint32_t kOpenSamples = 20;
+constexpr std::uint32_t kOpenSamples = 10;
 
 std::uint32_t HashLabels(const core::Labels& labels) {
   const std::uint64_t hash = labels.Hash();
@@ -80,8 +80,8 @@ void Head::Insert(SeriesRef ref, const core::Labels& labels) {
 }
 
 void Head::Activate(MemSeries& series) {
-  if (series.active) return;
-  series.active = true;
+  if (series.active != 0) return;
+  series.active = 1;
   ++active_;
 }
 
@@ -249,8 +249,10 @@ void Head::DropBefore(core::TimestampMs time) {
       see(series->open.first_time());
     else if (const HistogramChunkWriter* histograms = OpenHistograms(ref))
       see(histograms->first_time());
-    else if (std::exchange(series->active, false))
+    else if (series->active != 0) {
+      series->active = 0;
       --active_;
+    }
   }
 }
 
@@ -273,7 +275,7 @@ std::size_t Head::RemoveSeriesBefore(core::TimestampMs time) {
       symbols_.Release(pair.name);
       symbols_.Release(pair.value);
     }
-    if (series_[ref]->active) --active_;
+    active_ -= series_[ref]->active;
     histograms_.erase(ref);
     series_[ref].reset();
   }

@@ -48,7 +48,12 @@ class MemSeries {
   static Ptr Make(std::size_t labels, std::uint32_t hash);
 
   const std::uint32_t hash;
-  bool active = false;  // counted in Head::active()
+  std::uint32_t active : 1 = 0;  // counted in Head::active()
+
+ private:
+  const std::uint32_t label_count_ : 31;
+
+ public:
   ChunkWriter open;
   ChunkList closed;  // all before `open`
 
@@ -58,10 +63,9 @@ class MemSeries {
   core::TimestampMs last_time() const { return open.last_time(); }
 
  private:
-  MemSeries(std::uint32_t labels, std::uint32_t label_hash) : hash(label_hash), label_count_(labels) {}
-
-  const std::uint32_t label_count_;
+  MemSeries(std::uint32_t labels, std::uint32_t label_hash) : hash(label_hash), label_count_(labels & 0x7FFFFFFFU) {}
 };
+static_assert(sizeof(MemSeries) == 72);
 
 class Head {
  public:
