@@ -203,7 +203,7 @@ void KnownSeries::AddProbe(const exporters::ProbeConfig& probe) {
   const auto set = [&](const std::string& name, std::string_view value) {
     shape.labels[name] = std::vector{std::string(value)};
   };
-  for (const core::Label& label : probe.labels) set(label.name, label.value);
+  for (const core::LabelView label : probe.labels) set(std::string(label.name), label.value);
   set("probe", probe.name);
   set("kind", probe.kind->name);
   if (!probe.component.empty()) set("component", probe.component);

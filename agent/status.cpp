@@ -93,8 +93,8 @@ InboxView View(const alertmanager::InboxEntry& entry) {
                  .group_labels = entry.group_labels};
   for (const alertmanager::InboxAlert& alert : entry.alerts) {
     (alert.ends_at == core::WallTime{} ? view.firing : view.resolved) += 1;
-    for (const core::Label& annotation : alert.annotations)
-      view.text += annotation.name + ": " + annotation.value + "\n";
+    for (const core::LabelView annotation : alert.annotations)
+      view.text += std::string(annotation.name) + ": " + std::string(annotation.value) + "\n";
   }
   return view;
 }

@@ -23,7 +23,7 @@ Result<Alert> NormalizeAlert(Alert alert, WallTime now, core::Duration resolve_t
   if (alert.ends_at < alert.starts_at)
     return Fail(ErrorCode::kInvalid, told() + "it ends before it starts (startsAt must not be after endsAt)");
   for (const core::Labels* set : {&alert.labels, &alert.annotations})
-    for (const core::Label& label : *set)
+    for (const core::LabelView label : *set)
       if (label.name.empty() || !core::IsValidUtf8(label.name) || !core::IsValidUtf8(label.value))
         return Fail(ErrorCode::kInvalid, told() + "names and values of labels and annotations must be valid UTF-8");
   return alert;

@@ -150,7 +150,7 @@ std::string AlertsJson(const std::vector<AlertPtr>& alerts) {
   const auto labels = [&](const char* key, const core::Labels& set) {
     out += key;
     bool first = true;
-    for (const core::Label& label : set) {
+    for (const core::LabelView label : set) {
       if (!std::exchange(first, false)) out += ',';
       core::AppendJsonString(out, label.name);
       out += ':';

@@ -50,7 +50,7 @@ GoJson& GoJson::Raw(std::string_view json) {
 
 GoJson& GoJson::Map(const core::Labels& labels) {
   Open('{');
-  for (const core::Label& label : labels) Field(label.name, label.value);
+  for (const core::LabelView label : labels) Field(label.name, label.value);
   return Close('}');
 }
 

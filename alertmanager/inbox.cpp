@@ -12,8 +12,8 @@ namespace {
 std::vector<std::string> SortedValues(const core::Labels& labels) {
   std::vector<std::string> values;
   if (const std::string_view name = labels.Get(core::kAlertName); !name.empty()) values.emplace_back(name);
-  for (const core::Label& label : labels)
-    if (label.name != core::kAlertName) values.push_back(label.value);
+  for (const core::LabelView label : labels)
+    if (label.name != core::kAlertName) values.emplace_back(label.value);
   return values;
 }
 
@@ -40,7 +40,7 @@ std::string NotificationTitle(const Notification& n) {
   title += Join(SortedValues(n.group_labels)) + " ";
   if (n.common_labels.size() > n.group_labels.size()) {
     core::Labels others = n.common_labels;
-    for (const core::Label& label : n.group_labels) others.Remove(label.name);
+    for (const core::LabelView label : n.group_labels) others.Remove(label.name);
     title += "(" + Join(SortedValues(others)) + ")";
   }
   return title;

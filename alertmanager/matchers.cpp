@@ -289,7 +289,7 @@ std::string MatchersText(const Matchers& matchers) {
 
 std::string LabelSetText(const core::Labels& labels) {
   std::string out = "{";
-  for (const core::Label& label : labels) {
+  for (const core::LabelView label : labels) {
     if (out.size() > 1) out += ", ";
     out += label.name;
     out += '=';

@@ -18,7 +18,7 @@ core::Labels Common(const std::vector<core::Alert>& alerts, Get get) {
   for (const core::Alert& alert : alerts) {
     if (common.empty()) break;
     core::Labels kept;
-    for (const core::Label& label : common)
+    for (const core::LabelView label : common)
       if (get(alert).Get(label.name) == label.value) kept.Set(label.name, label.value);
     common = std::move(kept);
   }
@@ -31,8 +31,10 @@ bool LabelsBefore(const core::Labels& a, const core::Labels& b) {
   auto left = a.begin();
   auto right = b.begin();
   for (; left != a.end() && right != b.end(); ++left, ++right) {
-    if (left->name != right->name) return left->name > right->name;  // the one that lacks the smaller name goes first
-    if (left->value != right->value) return left->value < right->value;
+    const core::LabelView one = *left;
+    const core::LabelView other = *right;
+    if (one.name != other.name) return one.name > other.name;  // the one that lacks the smaller name goes first
+    if (one.value != other.value) return one.value < other.value;
   }
   return false;
 }

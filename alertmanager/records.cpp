@@ -24,7 +24,7 @@ RecordWriter& RecordWriter::Text(std::string_view text) {
 
 RecordWriter& RecordWriter::Labels(const core::Labels& labels) {
   Number(labels.size());
-  for (const core::Label& label : labels) Text(label.name).Text(label.value);
+  for (const core::LabelView label : labels) Text(label.name).Text(label.value);
   return *this;
 }
 
@@ -63,25 +63,25 @@ std::int64_t RecordReader::Signed() {
   return static_cast<std::int64_t>((value >> 1U) ^ (~(value & 1U) + 1U));
 }
 
-std::string RecordReader::Text() {
+std::string_view RecordReader::View() {
   const std::uint64_t size = Number();
   if (!ok_ || size > rest_.size()) {
     ok_ = false;
     rest_ = {};
     return {};
   }
-  std::string text(rest_.substr(0, size));
+  const std::string_view text = rest_.substr(0, size);
   rest_.remove_prefix(size);
   return text;
 }
 
 core::Labels RecordReader::Labels() {
-  std::vector<core::Label> labels;
+  std::vector<core::LabelView> labels;
   for (std::uint64_t left = Number(); ok_ && left > 0; --left) {
-    std::string name = Text();
-    labels.push_back({std::move(name), Text()});
+    const std::string_view name = View();
+    labels.push_back({name, View()});
   }
-  return core::Labels(std::move(labels));
+  return core::Labels(labels);
 }
 
 std::vector<std::uint64_t> RecordReader::Numbers() {

@@ -38,7 +38,7 @@ class RecordReader {
   std::int64_t Signed();
   bool Bool() { return Number() != 0; }
   core::WallTime Time() { return core::WallTime{core::Duration{Signed()}}; }
-  std::string Text();
+  std::string Text() { return std::string(View()); }
   core::Labels Labels();
   std::vector<std::uint64_t> Numbers();
   char Type();
@@ -48,6 +48,8 @@ class RecordReader {
   bool AtEnd() const { return rest_.empty(); }
 
  private:
+  std::string_view View();
+
   std::string_view rest_;
   bool ok_ = true;
 };

@@ -242,7 +242,7 @@ std::vector<core::Alert> AlertingRule::TakeUnsent(core::TimestampMs time, core::
     alert.last_sent_at = time;
     core::Alert sent;
     sent.labels = labels;
-    for (const core::Label& label : context.external_labels)
+    for (const core::LabelView label : context.external_labels)
       if (!sent.labels.Has(label.name)) sent.labels.Set(label.name, label.value);
     sent.annotations = alert.annotations;
     sent.starts_at = core::FromMs(alert.fired_at);

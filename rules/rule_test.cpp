@@ -39,7 +39,7 @@ std::string Indented(std::string_view text, std::string_view indent) {
 // {__name__="up", job="a"}, as Go prints a label set.
 std::string LabelsText(const core::Labels& labels) {
   std::string out = "{";
-  for (const core::Label& label : labels) {
+  for (const core::LabelView label : labels) {
     if (out.size() > 1) out += ", ";
     out += core::IsValidLabelName(label.name) ? label.name : core::GoQuote(label.name);
     out += "=" + core::GoQuote(label.value);

@@ -38,7 +38,7 @@ std::optional<RuleOf> FindRule(const Context& context, const core::Labels& label
     for (const rules::RuleView& rule : snapshot->groups[i]->rules)
       for (const rules::AlertView& alert : rule.alerts) {
         const bool same = std::ranges::all_of(
-            alert.labels, [&](const core::Label& label) { return labels.Get(label.name) == label.value; });
+            alert.labels, [&](core::LabelView label) { return labels.Get(label.name) == label.value; });
         if (same && (!best || best->alert->labels.size() < alert.labels.size()))
           best = RuleOf{snapshot->groups[i], &rule, &alert};
       }
@@ -182,7 +182,7 @@ std::string ExplainPage(const Explained& explained) {
   std::string body = "<h1>" + Html(name) + "</h1>";
   if (of.alert != nullptr) {
     body += "<p>";
-    for (const core::Label& label : of.alert->labels)
+    for (const core::LabelView label : of.alert->labels)
       body += "<span class=\"label\">" + Html(label.name) + "=" + Html(label.value) + "</span>";
     body += "</p>";
   }
@@ -191,7 +191,7 @@ std::string ExplainPage(const Explained& explained) {
   body += "</ol></section>";
   if (of.alert != nullptr && !of.alert->annotations.empty()) {
     body += "<section><h2>What it says</h2><dl>";
-    for (const core::Label& annotation : of.alert->annotations)
+    for (const core::LabelView annotation : of.alert->annotations)
       body += "<dt>" + Html(annotation.name) + "</dt><dd><pre>" + Html(annotation.value) + "</pre></dd>";
     body += "</dl></section>";
   }

@@ -59,7 +59,7 @@ void AppendLine(std::string& out, const Newest& one, std::string_view suffix, st
     AppendEscaped(out, value);
     out += '"';
   };
-  for (const core::Label& label : one.labels) {
+  for (const core::LabelView label : one.labels) {
     if (label.name == core::kMetricName) continue;
     if (!has_instance && label.name >= "instance") {
       if (label.name != "instance") append("instance", "");
@@ -116,7 +116,7 @@ core::Result<void> Collect(const ServerContext& context, const std::vector<std::
       if (wanted.size() > 1 && !seen.insert(*(*set)->labels(i)).second) continue;
       Newest one{*(*set)->labels(i), {last.times[0], last.values[0]}, std::move(histogram)};
       if (!one.labels.Has(core::kMetricName)) continue;
-      for (const core::Label& label : external)
+      for (const core::LabelView label : external)
         if (!one.labels.Has(label.name)) one.labels.Set(label.name, label.value);
       all.push_back(std::move(one));
     }

@@ -10,7 +10,7 @@ namespace pipewarden::agent {
 void AppendJsonLabels(std::string& out, const core::Labels& labels) {
   out += '{';
   bool first = true;
-  for (const core::Label& label : labels) {
+  for (const core::LabelView label : labels) {
     if (!first) out += ',';
     first = false;
     core::AppendJsonString(out, label.name);

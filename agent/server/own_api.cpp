@@ -16,7 +16,7 @@ HttpResponse AbsentResponse(std::string_view part) {
 
 nlohmann::json LabelsJson(const core::Labels& labels) {
   nlohmann::json object = nlohmann::json::object();
-  for (const core::Label& label : labels) object[label.name] = label.value;
+  for (const core::LabelView label : labels) object[label.name] = label.value;
   return object;
 }
 

@@ -69,7 +69,7 @@ std::string Took(core::Duration duration) {
 
 std::string LabelList(const core::Labels& labels, std::string_view leave_out = {}) {
   std::string out;
-  for (const core::Label& label : labels) {
+  for (const core::LabelView label : labels) {
     if (label.name == leave_out) continue;
     out += "<span class=\"label\">" + Html(label.name) + "=" + Html(label.value) + "</span>";
   }

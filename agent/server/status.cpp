@@ -82,11 +82,12 @@ HttpResponse ShowTsdb(const ServerContext& context, const HttpRequest& request) 
   std::map<std::string, std::size_t> by_metric, by_pair, bytes_by_label;
   std::map<std::string, std::size_t> values_by_label;
   for (std::size_t i = 0; i < (*set)->size(); ++i) {
-    for (const core::Label& label : *(*set)->labels(i)) {
-      if (label.name == core::kMetricName) ++by_metric[label.value];
-      if (by_pair[label.name + "=" + label.value]++ == 0) {
-        ++values_by_label[label.name];
-        bytes_by_label[label.name] += label.name.size() + label.value.size();
+    for (const core::LabelView label : *(*set)->labels(i)) {
+      if (label.name == core::kMetricName) ++by_metric[std::string(label.value)];
+      const std::string name(label.name);
+      if (by_pair[name + "=" + std::string(label.value)]++ == 0) {
+        ++values_by_label[name];
+        bytes_by_label[name] += label.name.size() + label.value.size();
       }
     }
   }
@@ -113,7 +114,7 @@ HttpResponse WithSettings(const ServerContext& context, const HttpRequest& reque
 HttpResponse ShowConfig(const ServerContext&, const SettingsView& settings) {
   std::string yaml = "global:\n  evaluation_interval: " + settings.evaluation_interval + "\n";
   if (!settings.external_labels.empty()) yaml += "  external_labels:\n";
-  for (const core::Label& label : settings.external_labels)
+  for (const core::LabelView label : settings.external_labels)
     yaml += "    " + core::JsonString(label.name) + ": " + core::JsonString(label.value) + "\n";
   if (!settings.rule_files.empty()) yaml += "rule_files:\n";
   for (const std::string& file : settings.rule_files) yaml += "  - " + core::JsonString(file) + "\n";

@@ -113,26 +113,26 @@ void ReplaceAll(std::string& text, std::string_view what, std::string_view by) {
 // where a rule has put them into an annotation. Annotations are the rule author's own; links that they write stay
 // links.
 std::shared_ptr<const Notification> ForSlackText(std::shared_ptr<const Notification> n) {
-  const auto dangerous = [](const core::Label& label) { return label.value.find('<') != std::string::npos; };
+  const auto dangerous = [](core::LabelView label) { return label.value.find('<') != std::string_view::npos; };
   bool any = false;
   for (const core::Alert& alert : n->alerts)
-    for (const core::Label& label : alert.labels) any |= dangerous(label);
+    for (const core::LabelView label : alert.labels) any |= dangerous(label);
   if (!any) return n;
   auto safe = std::make_shared<Notification>(*n);
   for (core::Alert& alert : safe->alerts) {
     const core::Labels original = alert.labels;
-    for (const core::Label& label : original) {
+    for (const core::LabelView label : original) {
       if (!dangerous(label)) continue;
       const std::string escaped = EscapeMarkup(label.value);
       alert.labels.Set(label.name, escaped);
-      for (const core::Label& annotation : core::Labels(alert.annotations)) {
-        std::string value = annotation.value;
+      for (const core::LabelView annotation : core::Labels(alert.annotations)) {
+        std::string value(annotation.value);
         ReplaceAll(value, label.value, escaped);
         alert.annotations.Set(annotation.name, value);
       }
     }
   }
-  for (const core::Label& label : n->group_labels)
+  for (const core::LabelView label : n->group_labels)
     if (dangerous(label)) safe->group_labels.Set(label.name, EscapeMarkup(label.value));
   SetCommon(*safe);
   return safe;

@@ -22,7 +22,7 @@ Value Value::StringList(const std::vector<std::string>& list) {
 
 Value Value::StringMap(const Labels& labels) {
   ValueMap map;
-  for (const Label& label : labels) map.entries.emplace(label.name, String(label.value));
+  for (const LabelView label : labels) map.entries.emplace(label.name, String(std::string(label.value)));
   return Map(std::move(map));
 }
 

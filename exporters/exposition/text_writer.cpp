@@ -96,7 +96,7 @@ class Collector final : public core::SampleVisitor {
     AppendName(samples_, series.labels.Get(core::kMetricName), true);
     samples_ += suffix_;
     char open = '{';
-    for (const core::Label& label : series.labels) {
+    for (const core::LabelView label : series.labels) {
       if (label.name == core::kMetricName) continue;
       samples_ += open;
       open = ',';

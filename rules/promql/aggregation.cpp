@@ -49,14 +49,14 @@ class Groups {
   bool DropsName(const SeriesHead& head) const { return head.drop_name && !evaluator_.NameIsHidden(head); }
 
   core::Labels LabelsOf(const SeriesHead& head) const {
-    std::vector<core::Label> labels;
+    std::vector<core::LabelView> labels;
     const bool hidden = evaluator_.NameIsHidden(head);
-    for (const core::Label& label : *head.labels) {
+    for (const core::LabelView label : *head.labels) {
       const bool listed = std::ranges::find(expr_.grouping, label.name) != expr_.grouping.end();
       const bool metadata = IsMetadataLabel(label.name);
       if (expr_.without ? !listed && !metadata : listed && !(hidden && metadata)) labels.push_back(label);
     }
-    return core::Labels(std::move(labels));
+    return core::Labels(labels);
   }
 
   const Evaluator& evaluator_;

@@ -296,19 +296,19 @@ class VectorMatch {
 
 core::Error VectorMatch::Duplicate(std::size_t a, std::size_t b) const {
   const core::Labels labels = evaluator_.VisibleLabels(one_.series[a]);
-  std::vector<core::Label> group;
-  for (const core::Label& label : labels) {
+  std::vector<core::LabelView> group;
+  for (const core::LabelView label : labels) {
     const bool listed = std::ranges::find(matching_.labels, label.name) != matching_.labels.end();
     if (matching_.on ? listed : !listed && label.name != core::kMetricName) group.push_back(label);
   }
   std::string first = LabelsText(labels);
   std::string second = LabelsText(evaluator_.VisibleLabels(one_.series[b]));
   if (evaluator_.VisibleLabels(one_.series[b]) < labels) std::swap(first, second);
-  return {core::ErrorCode::kInvalid,
-          "found duplicate series for the match group " + LabelsText(core::Labels(std::move(group))) + " on the " +
-              (swapped_ ? "left" : "right") + " hand-side of the operation: [" + first + ", " + second +
-              "];many-to-many matching not allowed: matching labels must be unique on one "
-              "side"};
+  return {core::ErrorCode::kInvalid, "found duplicate series for the match group " + LabelsText(core::Labels(group)) +
+                                         " on the " + (swapped_ ? "left" : "right") + " hand-side of the operation: [" +
+                                         first + ", " + second +
+                                         "];many-to-many matching not allowed: matching labels must be unique on one "
+                                         "side"};
 }
 
 // Two series of a group on the side that must be unique, at a step where the other side has any sample at all. The
@@ -376,12 +376,12 @@ SeriesHead VectorMatch::ResultHead(const SeriesHead& many, const SeriesHead& one
     return {many.labels, many.drop_name || drops || expr_.return_bool};
   core::Labels labels = drops ? WithoutMetadata(*many.labels) : evaluator_.VisibleLabels(many);
   if (matching_.card == Card::kOneToOne) {
-    std::vector<core::Label> kept;
-    for (const core::Label& label : labels) {
+    std::vector<core::LabelView> kept;
+    for (const core::LabelView label : labels) {
       const bool listed = std::ranges::find(matching_.labels, label.name) != matching_.labels.end();
       if (listed == matching_.on) kept.push_back(label);
     }
-    labels = core::Labels(std::move(kept));
+    labels = core::Labels(kept);
   }
   for (const std::string& name : matching_.include) {
     const bool hidden = evaluator_.NameIsHidden(one) && IsMetadataLabel(name);

@@ -20,7 +20,7 @@ core::Labels WithoutMetadata(const core::Labels& labels) {
 
 std::string LabelsText(const core::Labels& labels) {
   std::string out = "{";
-  for (const core::Label& label : labels) {
+  for (const core::LabelView label : labels) {
     if (out.size() > 1) out += ", ";
     out += core::IsValidLabelName(label.name) ? label.name : core::GoQuote(label.name);
     out += '=';
@@ -32,7 +32,7 @@ std::string LabelsText(const core::Labels& labels) {
 void AppendKeyWithout(const core::Labels& labels, std::span<const std::string_view> names, bool hide_name,
                       std::string& key) {
   key.clear();
-  for (const core::Label& label : labels) {
+  for (const core::LabelView label : labels) {
     if (hide_name && IsMetadataLabel(label.name)) continue;
     if (std::ranges::find(names, std::string_view(label.name)) != names.end()) continue;
     key += label.name;

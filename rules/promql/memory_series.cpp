@@ -63,7 +63,7 @@ class MemoryQuerier final : public Querier {
     std::set<std::string> names;
     for (const MemorySeries::Entry& entry : series_)
       if (AllMatch(matchers, *entry.labels))
-        for (const core::Label& label : *entry.labels) names.insert(label.name);
+        for (const core::LabelView label : *entry.labels) names.emplace(label.name);
     return std::vector<std::string>(names.begin(), names.end());
   }
 

@@ -35,7 +35,7 @@ void MemSeries::Delete::operator()(MemSeries* series) const {
 }
 
 bool Head::SameLabels(const MemSeries& series, const core::Labels& labels) const {
-  return std::ranges::equal(series.labels(), labels, [&](const SymbolPair& pair, const core::Label& label) {
+  return std::ranges::equal(series.labels(), labels, [&](const SymbolPair& pair, core::LabelView label) {
     return symbols_.Text(pair.name) == label.name && symbols_.Text(pair.value) == label.value;
   });
 }
@@ -64,7 +64,7 @@ void Head::Rehash(std::size_t buckets) {
 void Head::Insert(SeriesRef ref, const core::Labels& labels) {
   auto series = MemSeries::Make(labels.size(), HashLabels(labels));
   auto* pair = series->labels().data();
-  for (const core::Label& label : labels) *pair++ = {symbols_.Intern(label.name), symbols_.Intern(label.value)};
+  for (const core::LabelView label : labels) *pair++ = {symbols_.Intern(label.name), symbols_.Intern(label.value)};
   index_.Add(ref, series->labels());
   if (ref >= series_.size()) series_.resize(ref + 1U);
   const std::size_t hash = series->hash;
@@ -121,13 +121,13 @@ void Head::ReserveRefs(SeriesRef next) {
 }
 
 core::Labels Head::LabelsOf(SeriesRef ref) const {
-  std::vector<core::Label> labels;
+  std::vector<core::LabelView> labels;
   if (const MemSeries* series = Get(ref)) {
     labels.reserve(series->labels().size());
     for (const SymbolPair& pair : series->labels())
-      labels.push_back({std::string(symbols_.Text(pair.name)), std::string(symbols_.Text(pair.value))});
+      labels.push_back({symbols_.Text(pair.name), symbols_.Text(pair.value)});
   }
-  return core::Labels(std::move(labels));
+  return core::Labels(labels);
 }
 
 // Puts the open samples behind those of the last closed chunk, as long as that is not full.

@@ -107,8 +107,8 @@ class StorageQuerier final : public promql::Querier {
   core::Result<std::vector<std::string>> LabelNames(const promql::SelectHints& hints,
                                                     std::span<const core::Matcher> matchers) override {
     return Collect(hints, matchers, [](const core::Labels& labels, std::set<std::string, std::less<>>& out) {
-      for (const core::Label& label : labels)
-        if (!out.contains(label.name)) out.insert(label.name);
+      for (const core::LabelView label : labels)
+        if (!out.contains(label.name)) out.emplace(label.name);
     });
   }
 

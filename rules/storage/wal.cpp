@@ -98,15 +98,15 @@ bool ReadSeries(std::string_view in, WalVisitor& visitor) {
   std::int64_t newest = 0;
   std::uint64_t count = 0;
   if (!TakeRef(in, ref) || !TakeSigned(in, newest) || !TakeVarint(in, count) || count > in.size()) return false;
-  std::vector<core::Label> labels;
+  std::vector<core::LabelView> labels;
   labels.reserve(count);
   for (std::uint64_t i = 0; i < count; ++i) {
     std::string_view name;
     std::string_view value;
     if (!TakeString(in, name) || !TakeString(in, value)) return false;
-    labels.push_back({std::string(name), std::string(value)});
+    labels.push_back({name, value});
   }
-  visitor.OnSeries(ref, newest, core::Labels(std::move(labels)));
+  visitor.OnSeries(ref, newest, core::Labels(labels));
   return true;
 }
 
@@ -220,7 +220,7 @@ void WalEncoder::Series(SeriesRef ref, core::TimestampMs newest, const core::Lab
   PutVarint(buffer_, ref);
   PutSigned(buffer_, newest);
   PutVarint(buffer_, labels.size());
-  for (const core::Label& label : labels) {
+  for (const core::LabelView label : labels) {
     PutString(buffer_, label.name);
     PutString(buffer_, label.value);
   }

@@ -259,15 +259,15 @@ class InfoJoin {
     const LabelsPtr& own = base_.series[base].labels;
     core::Labels added;
     for (const std::size_t row : found)
-      for (const core::Label& label : *info_.series[row].labels) {
+      for (const core::LabelView label : *info_.series[row].labels) {
         if (label.name == core::kMetricName || !wanted_.Takes(label.name)) continue;
         if (const std::string_view value = added.Get(label.name); !value.empty() && value != label.value)
-          return core::Fail(core::ErrorCode::kInvalid, "conflicting label: " + label.name);
+          return core::Fail(core::ErrorCode::kInvalid, "conflicting label: " + std::string(label.name));
         if (!own->Has(label.name)) added.Set(label.name, label.value);
       }
     if (added.empty()) return own;
     core::Labels labels = *own;
-    for (const core::Label& label : added) labels.Set(label.name, label.value);
+    for (const core::LabelView label : added) labels.Set(label.name, label.value);
     return std::make_shared<const core::Labels>(std::move(labels));
   }
 

@@ -20,6 +20,39 @@ BOOST_AUTO_TEST_CASE(a_label_set_is_sorted_unique_and_without_empty_values) {
   BOOST_TEST(changed.ToString() == R"({a="2", aa="x"})");
 }
 
+BOOST_AUTO_TEST_CASE(a_copy_stays_as_it_is_when_another_changes) {
+  Labels labels{{"a", "1"}, {"b", "2"}};
+  const Labels copy = labels;
+  labels.Set("b", labels.Get("a"));  // what is set may lie in the set itself
+  labels.Set("c", "3");
+  BOOST_TEST(labels.ToString() == R"({a="1", b="1", c="3"})");
+  BOOST_TEST(copy.ToString() == R"({a="1", b="2"})");
+  for (const char* name : {"a", "b", "c", "absent"}) labels.Remove(name);
+  BOOST_TEST(labels.empty());
+  BOOST_TEST((labels == Labels()));
+}
+
+BOOST_AUTO_TEST_CASE(names_and_values_may_be_long) {
+  for (const std::size_t size : {std::size_t{254}, std::size_t{255}, std::size_t{256}, std::size_t{70'000}}) {
+    const Labels labels{{std::string(size, 'n'), "1"}, {"a", std::string(size, 'v')}, {"z", "2"}};
+    BOOST_TEST(labels.size() == 3U);
+    BOOST_TEST(labels.Get("a") == std::string(size, 'v'));
+    BOOST_TEST(labels.Get(std::string(size, 'n')) == "1");
+    BOOST_TEST(labels.Get("z") == "2");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(sets_are_ordered_by_their_first_difference) {
+  const std::vector<Labels> ordered = {
+      {}, {{"a", "1"}}, {{"a", "1"}, {"b", "1"}}, {{"a", "1"}, {"c", "0"}}, {{"a", "10"}}, {{"a", "2"}}, {{"b", "1"}},
+  };
+  for (std::size_t i = 0; i < ordered.size(); ++i)
+    for (std::size_t j = 0; j < ordered.size(); ++j) {
+      BOOST_TEST((ordered[i] < ordered[j]) == (i < j));
+      BOOST_TEST((ordered[i] == ordered[j]) == (i == j));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_fingerprint_is_alertmanagers) {
   // As Alertmanager 0.25 answered for this alert.
   const Labels labels{{"alertname", "foo"}, {"cluster", "c1"}, {"env", "prod"}, {"severity", "x"}};
