@@ -422,6 +422,19 @@ std::shared_ptr<const Config> LoadConfig(const std::string& path, ConfigErrors& 
   return Loader(errors, promql).Load(path);
 }
 
+std::shared_ptr<const Config> LoadAlertingConfig(const std::string& path, core::ConfigErrors& errors) {
+  auto config = std::make_shared<Config>();
+  config->file = path;
+  config->files = {path};
+  AlertingConfig& alerting = config->alerting;
+  alerting.config_file = path;
+  if (const auto root = core::ReadYamlFile(path, errors))
+    alerting.routing = alertmanager::ReadAlertmanagerConfig(*root, errors);
+  alerting.routing.inbox = false;
+  config->warnings = alerting.routing.warnings;
+  return config;
+}
+
 std::vector<SectionReference> ConfigSections() {
   return {{"the top level", "The sections of the file.", kRootOptions},
           {"global", "What holds for everything.", kGlobalOptions},

@@ -66,6 +66,9 @@ std::string DefaultConfigFile();
 std::shared_ptr<const Config> LoadConfig(const std::string& path, core::ConfigErrors& errors,
                                          const rules::promql::ParseOptions& promql = {});
 
+// The same for an alertmanager.yml alone, as the only thing that is configured (`pipewarden alertmanager`).
+std::shared_ptr<const Config> LoadAlertingConfig(const std::string& path, core::ConfigErrors& errors);
+
 // The sections of pipewarden.yml with their option tables, for the reference in docs/.
 struct SectionReference {
   std::string_view name;

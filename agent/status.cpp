@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/server/alertmanager_api.h"
 #include "agent/server/ask.h"
 
 namespace pipewarden::agent {
@@ -184,6 +185,26 @@ Result<std::string> FindLog(const Pipelines& pipelines, const LogRequest& reques
 
 }  // namespace
 
+void FillAlerting(ServerContext& context, core::Loop& loop, core::TaskGroup& tasks,
+                  alertmanager::Alertmanager& alertmanager) {
+  context.loop = &loop;
+  context.alertmanager = &alertmanager;
+  context.alerts = [&loop, &alertmanager](MonoTime deadline) -> Result<std::vector<AlertView>> {
+    auto alerts = CollectAlerts(loop, alertmanager, {}, deadline);
+    if (!alerts) return core::Fail(alerts.error());
+    return Views(*alerts);
+  };
+  context.test_receiver = [&](std::string receiver, MonoTime deadline) {
+    return AskTask<std::vector<ReceiverTestView>>(
+        loop, tasks, "test of receiver " + receiver, deadline,
+        [&alertmanager, receiver] { return TestReceiver(alertmanager, receiver); });
+  };
+  context.inbox = [&loop, &alertmanager](int limit, MonoTime deadline) {
+    return AskLoop<std::vector<InboxView>>(
+        loop, deadline, [&alertmanager, limit] { return Views(alertmanager.Inbox(static_cast<std::size_t>(limit))); });
+  };
+}
+
 void FillStatus(ServerContext& context, StatusSources s) {
   context.probes = [s](MonoTime) -> Result<std::vector<ProbeView>> { return Views(s.probes.Status()); };
   context.run_probe = [s](std::string name, MonoTime deadline) {
@@ -201,20 +222,7 @@ void FillStatus(ServerContext& context, StatusSources s) {
   };
   context.log_path = [s](LogRequest request, MonoTime) { return FindLog(s.pipelines, request); };
   context.freshness = [s](MonoTime) -> Result<std::vector<FreshnessView>> { return Views(s.freshness.Status()); };
-  context.alerts = [s](MonoTime deadline) {
-    return AskLoop<std::vector<AlertView>>(s.loop, deadline, [s] { return Views(s.alertmanager.Alerts()); });
-  };
-  context.test_receiver = [s](std::string receiver, MonoTime deadline) {
-    return AskTask<std::vector<ReceiverTestView>>(s.loop, s.tasks, "test of receiver " + receiver, deadline,
-                                                  [s, receiver] { return TestReceiver(s.alertmanager, receiver); });
-  };
-  context.loop = &s.loop;
-  context.alertmanager = &s.alertmanager;
   context.rules = [s] { return s.rules.Snapshot(); };
-  context.inbox = [s](int limit, MonoTime deadline) {
-    return AskLoop<std::vector<InboxView>>(
-        s.loop, deadline, [s, limit] { return Views(s.alertmanager.Inbox(static_cast<std::size_t>(limit))); });
-  };
 }
 
 }  // namespace pipewarden::agent

@@ -20,10 +20,13 @@ struct StatusSources {
   exporters::ProbeRunner& probes;
   exporters::FreshnessRunner& freshness;
   Pipelines& pipelines;
-  alertmanager::Alertmanager& alertmanager;
   rules::RuleManager& rules;
 };
 
+// The alerting part's. They outlive the server, too.
+void FillAlerting(ServerContext& context, core::Loop& loop, core::TaskGroup& tasks,
+                  alertmanager::Alertmanager& alertmanager);
+// Of the other parts.
 void FillStatus(ServerContext& context, StatusSources sources);
 
 }  // namespace pipewarden::agent

@@ -53,13 +53,18 @@ struct Agent::Parts {
 
   core::Result<void> Lock(const Config& config);
   core::Result<void> Open(const Config& config);
+  core::Result<void> OpenMeasuring(const Config& config);
+  core::Result<void> JoinCluster(const std::shared_ptr<ServerContext>& context);
   core::Result<void> Apply(std::shared_ptr<const Config> next);
+  void ShowMeasuring(ServerContext& context);
   core::Result<void> Serve();
+  void StartMeasuring();
   core::Task<core::Result<void>> Start();
   core::Task<core::Result<void>> Reload();
   core::Task<core::Result<void>> ReadAndApply();
   core::Task<void> Stop();
   core::Task<void> Ticks();
+  core::Task<void> KeepHouse();
   core::TimestampMs Tick(core::TimestampMs wall);  // rules thread; when the next group is due
   void GiveMemoryBack();
   core::Result<void> PutAlerts(std::vector<core::Alert> alerts);
@@ -95,11 +100,12 @@ struct Agent::Parts {
   std::unique_ptr<RulesThread> rules_thread;
   std::unique_ptr<EventJudge> event_judge;
   std::unique_ptr<Server> server;
+  std::unique_ptr<Server> cluster_server;
   std::atomic<bool> ready{false};
   int reloads = 0;         // under way, or waiting for that one
   bool reloading = false;  // one is under way
   bool stopped = false;
-  core::MonoTime next_trim{};  // rules thread
+  core::MonoTime next_trim{};  // of GiveMemoryBack
 
   prometheus::Gauge* reload_successful = nullptr;
   prometheus::Gauge* reload_time = nullptr;
@@ -113,6 +119,8 @@ constexpr core::Duration kLoadPatience = std::chrono::minutes(1);
 constexpr core::Duration kReloadPause = std::chrono::milliseconds(10);
 constexpr int kMaxReloads = 8;
 constexpr core::Duration kTrimEvery = std::chrono::seconds(30);
+constexpr core::Duration kKeepHouse = std::chrono::seconds(15);
+constexpr core::Duration kClusterTimeout = std::chrono::seconds(5);
 
 std::string HostName() {
   char name[256] = {};
@@ -133,6 +141,31 @@ core::Result<T> AskRules(RulesThread& thread, const core::Clock& clock, core::Mo
   const bool posted = thread.Post([answer, question = std::move(question)]() mutable { answer->Put(question()); });
   if (!posted) return core::Fail(core::ErrorCode::kUnavailable, "the rules thread is busy; try again");
   return answer->Wait(deadline - clock.Monotonic());
+}
+
+core::Task<core::Result<std::string>> SendToPeer(core::HttpClient& http, std::string address, std::string message) {
+  core::HttpRequest request;
+  request.method = "POST";
+  request.url = "http://" + address + "/cluster/v1/exchange";
+  request.headers = {{"Content-Type", "application/octet-stream"}};
+  request.body = std::move(message);
+  request.timeout = kClusterTimeout;
+  request.follow_redirects = false;
+  core::Result<core::HttpResponse> response = co_await http.Do(std::move(request));
+  core::Result<std::string> answer;
+  if (!response)
+    answer = core::Fail(response.error());
+  else if (response->status != 200)
+    answer = core::Fail(core::ErrorCode::kUnavailable, "it answered with status " + std::to_string(response->status));
+  else
+    answer = std::move(response->body);
+  co_return answer;
+}
+
+// The address as it was asked for, with the port that the URL of its listener has.
+std::string WithPort(const std::string& asked, const std::string& url) {
+  const std::string host = asked.substr(0, asked.rfind(':'));
+  return (host.empty() ? "[::]" : host) + url.substr(url.rfind(':'));
 }
 
 std::string ExternalUrl(const AgentOptions& options) {
@@ -161,11 +194,19 @@ core::Result<void> Agent::Parts::Lock(const Config& first) {
   return {};
 }
 
-// Everything that keeps state opens it here, before anything runs.
+// Everything that keeps state opens it here, before anything runs. Each part has a folder of its own.
 core::Result<void> Agent::Parts::Open(const Config& first) {
   external_url = ExternalUrl(options);
-  // Each part has a folder of its own there.
-  for (const char* part : {"/samples", "/alertmanager", "/logs", "/pipelines"})
+  if (auto made = core::MakePrivateFolder(storage_path + "/alertmanager"); !made) return made;
+  alertmanager = std::make_unique<alertmanager::Alertmanager>(loop, http, logger.With({{"part", "alertmanager"}}),
+                                                              registry, storage_path + "/alertmanager", external_url);
+  if (auto result = alertmanager->Open(); !result) return result;
+  return options.alerting_only ? core::Result<void>() : OpenMeasuring(first);
+}
+
+// What `pipewarden alertmanager` does without.
+core::Result<void> Agent::Parts::OpenMeasuring(const Config& first) {
+  for (const char* part : {"/samples", "/logs", "/pipelines"})
     if (auto made = core::MakePrivateFolder(storage_path + part); !made) return made;
 
   storage_config = first.storage;
@@ -191,14 +232,13 @@ core::Result<void> Agent::Parts::Open(const Config& first) {
             alerts, *pipelines->Snapshot(),
             [this](RunId run, const std::string& step, int attempt) { return pipelines->LogPath(run, step, attempt); },
             clock.Now());
-        loop.Post([this, alerts = std::move(alerts)]() mutable {
-          if (const auto taken = PutAlerts(std::move(alerts)); !taken)
-            logger.Error("alerts of the rules were refused", {{"error", taken.error().message}});
-        });
+        for (std::vector<core::Alert>& piece : alertmanager::InTurns(std::move(alerts))) {
+          loop.Post([this, piece = std::move(piece)]() mutable {
+            if (const auto taken = PutAlerts(std::move(piece)); !taken)
+              logger.Error("alerts of the rules were refused", {{"error", taken.error().message}});
+          });
+        }
       });
-  alertmanager = std::make_unique<alertmanager::Alertmanager>(loop, http, logger.With({{"part", "alertmanager"}}),
-                                                              registry, storage_path + "/alertmanager", external_url);
-  if (auto result = alertmanager->Open(); !result) return result;
   forwarder = std::make_unique<alertmanager::Forwarder>(loop, http, logger.With({{"part", "alertmanager"}}), registry);
   probes = std::make_shared<exporters::ProbeRunner>(loop, http, logger.With({{"part", "probes"}}), registry);
   logs =
@@ -215,6 +255,12 @@ core::Result<void> Agent::Parts::Open(const Config& first) {
 
 // One turn of the loop: every part gets its list and compares by identity. The rules first: only they can refuse.
 core::Result<void> Agent::Parts::Apply(std::shared_ptr<const Config> next) {
+  alertmanager::Config routing = next->alerting.routing;
+  if (options.alerting_only) {
+    alertmanager->Apply(std::move(routing));
+    config = std::move(next);
+    return {};
+  }
   // A thousand rules take milliseconds to copy, and to destroy: not here.
   const bool posted = rules_thread->Post([this, next, now = core::ToMs(clock.Now())] {
     rules->Apply(next->rule_files, next->global.evaluation_interval, next->global.external_labels, now);
@@ -226,40 +272,44 @@ core::Result<void> Agent::Parts::Apply(std::shared_ptr<const Config> next) {
   host->Apply(next->host);
   freshness->Apply(next->freshness);
   pipelines->Apply(next->pipelines);
-  alertmanager->Apply(next->alerting.routing);
+  alertmanager->Apply(std::move(routing));
   forwarder->Apply(next->alerting.alertmanagers);
   rules_thread->Post([before = std::exchange(config, std::move(next))] {});
   return {};
 }
 
+void Agent::Parts::ShowMeasuring(ServerContext& context) {
+  FillStatus(context, StatusSources{.loop = loop,
+                                    .tasks = tasks,
+                                    .probes = *probes,
+                                    .freshness = *freshness,
+                                    .pipelines = *pipelines,
+                                    .rules = *rules});
+  context.engine = engine.get();
+  context.experimental_functions = options.features.promql.experimental_functions;
+  context.storage = storage.get();
+  context.settings = [this](core::MonoTime deadline) {
+    return AskLoop<SettingsView>(loop, deadline, [this]() -> core::Result<SettingsView> { return Settings(); });
+  };
+  if (options.remote_write_receiver)
+    context.remote_write = [this](core::RemoteWriteRequest request, core::MonoTime deadline) {
+      return AskRules<rules::RemoteWriteOutcome>(
+          *rules_thread, clock, deadline, [this, request = std::move(request)]() mutable {
+            return rules::AppendRemote(*storage, std::move(request), core::ToMs(clock.Now()));
+          });
+    };
+}
+
 core::Result<void> Agent::Parts::Serve() {
   auto context = std::make_shared<ServerContext>();
-  FillStatus(*context, StatusSources{.loop = loop,
-                                     .tasks = tasks,
-                                     .probes = *probes,
-                                     .freshness = *freshness,
-                                     .pipelines = *pipelines,
-                                     .alertmanager = *alertmanager,
-                                     .rules = *rules});
+  FillAlerting(*context, loop, tasks, *alertmanager);
+  if (!options.alerting_only) ShowMeasuring(*context);
   context->clock = &clock;
   context->logger = &logger;
   context->started = clock.Now();
   context->ready = [this] { return ready.load(); };
   context->sources = [this] { return sources; };
   context->put_alerts = [this](std::vector<core::Alert> alerts) { return PutAlerts(std::move(alerts)); };
-  context->engine = engine.get();
-  context->experimental_functions = options.features.promql.experimental_functions;
-  context->storage = storage.get();
-  context->settings = [this](core::MonoTime deadline) {
-    return AskLoop<SettingsView>(loop, deadline, [this]() -> core::Result<SettingsView> { return Settings(); });
-  };
-  if (options.remote_write_receiver)
-    context->remote_write = [this](core::RemoteWriteRequest request, core::MonoTime deadline) {
-      return AskRules<rules::RemoteWriteOutcome>(
-          *rules_thread, clock, deadline, [this, request = std::move(request)]() mutable {
-            return rules::AppendRemote(*storage, std::move(request), core::ToMs(clock.Now()));
-          });
-    };
   context->reload = [this](core::MonoTime deadline) {
     return AskTask<void>(loop, tasks, "reload", deadline, [this] { return Reload(); });
   };
@@ -269,10 +319,35 @@ core::Result<void> Agent::Parts::Serve() {
                                 .storage_is_locked = true,
                                 .web_config_file = options.web_config_file,
                                 .hosts = {HostName()},
+                                .open = options.alerting_only,
                                 .ready = [this] { return ready.load(); }},
-                               AllRoutes(context), clock, logger.With({{"part", "web"}}), registry);
+                               options.alerting_only ? AlertingRoutes(context) : AllRoutes(context), clock,
+                               logger.With({{"part", "web"}}), registry);
   if (!started) return core::Fail(started.error());
   server = std::move(*started);
+  if (options.alerting_only)
+    for (std::size_t i = 0; i < options.listen_addresses.size(); ++i)
+      logger.Info("Listening on", {{"address", WithPort(options.listen_addresses[i], server->urls()[i])}});
+  return options.cluster.listen_address.empty() ? core::Result<void>() : JoinCluster(context);
+}
+
+core::Result<void> Agent::Parts::JoinCluster(const std::shared_ptr<ServerContext>& context) {
+  const ClusterListen& cluster = options.cluster;
+  auto started = Server::Start({.listen_addresses = {cluster.listen_address}, .open = true, .threads = 16},
+                               ClusterRoutes(context), clock, logger.With({{"part", "cluster"}}), registry);
+  if (!started) return core::Fail(started.error().Within("--cluster.listen-address"));
+  cluster_server = std::move(*started);
+  const std::string address = cluster.advertise_address.empty()
+                                  ? WithPort(cluster.listen_address, cluster_server->urls().front())
+                                  : cluster.advertise_address;
+  logger.Info("the cluster's peers reach this process", {{"address", address}});
+  alertmanager->Join({.address = address,
+                      .peers = cluster.peers,
+                      .peer_timeout = cluster.peer_timeout,
+                      .full_interval = cluster.full_interval,
+                      .send = [this](std::string to, std::string message) {
+                        return SendToPeer(http, std::move(to), std::move(message));
+                      }});
   return {};
 }
 
@@ -306,7 +381,7 @@ SettingsView Agent::Parts::Settings() const {
 
 // Where alerts are handed over they are kept here too, for the pages and the inbox.
 core::Result<void> Agent::Parts::PutAlerts(std::vector<core::Alert> alerts) {
-  if (!forwarder->empty()) forwarder->Send(alerts);
+  if (forwarder && !forwarder->empty()) forwarder->Send(alerts);
   return alertmanager->Put(std::move(alerts));
 }
 
@@ -346,15 +421,16 @@ void Agent::Parts::TellReload(bool successful) {
 namespace {
 
 // Aside, because files may be anywhere: a start or a reload that hangs can be ended then.
-core::Task<core::Result<std::shared_ptr<const Config>>> Load(core::Loop& loop, std::string file, Features features,
-                                                             bool remote_write_receiver) {
+core::Task<core::Result<std::shared_ptr<const Config>>> Load(core::Loop& loop, AgentOptions options) {
   using Loaded = core::Result<std::shared_ptr<const Config>>;
   core::Aside aside;
-  Loaded loaded = co_await aside.Run(loop, kLoadPatience, [=]() -> Loaded {
+  Loaded loaded = co_await aside.Run(loop, kLoadPatience, [options]() -> Loaded {
     core::ConfigErrors errors;
-    std::shared_ptr<const Config> config = LoadConfig(file, errors, features.promql);
+    std::shared_ptr<const Config> config = options.alerting_only
+                                               ? LoadAlertingConfig(options.config_file, errors)
+                                               : LoadConfig(options.config_file, errors, options.features.promql);
     if (!errors.empty()) return core::Fail(errors.ToError());
-    if (remote_write_receiver) return config;  // with it any series may come
+    if (options.alerting_only || options.remote_write_receiver) return config;  // with that any series may come
     auto warned = std::make_shared<Config>(*config);
     std::ranges::move(UnmatchedSelectors(*config, config->rule_files), std::back_inserter(warned->warnings));
     return warned;
@@ -366,9 +442,22 @@ core::Task<core::Result<std::shared_ptr<const Config>>> Load(core::Loop& loop, s
 
 }  // namespace
 
+void Agent::Parts::StartMeasuring() {
+  for (const std::shared_ptr<core::SampleSource>& source :
+       {std::shared_ptr<core::SampleSource>(probes), std::shared_ptr<core::SampleSource>(logs),
+        std::shared_ptr<core::SampleSource>(freshness), std::shared_ptr<core::SampleSource>(host)})
+    sources.push_back(source);
+  rules_thread = std::make_unique<RulesThread>(loop);
+  event_judge = std::make_unique<EventJudge>(loop, tasks, *rules_thread, *storage, *rules);
+  // A probe's first verdict is none that has changed: the tick judges it, when more of them are known.
+  probes->OnVerdict([this](const exporters::ProbeVerdict& verdict) {
+    if (config->global.event_driven && !verdict.first) event_judge->Note(verdict.samples);
+  });
+}
+
 core::Task<core::Result<void>> Agent::Parts::Start() {
   core::Result<void> result;
-  auto loaded = co_await Load(loop, options.config_file, options.features, options.remote_write_receiver);
+  auto loaded = co_await Load(loop, options);
   if (!loaded) {
     result = core::Fail(loaded.error());
     co_return result;
@@ -380,27 +469,21 @@ core::Task<core::Result<void>> Agent::Parts::Start() {
   if (!result) co_return result;
   result = Open(*config);
   if (!result) co_return result;
-  sources = {std::make_shared<exporters::RegistrySource>("agent", registry),
-             probes,
-             logs,
-             freshness,
-             host,
-             std::make_shared<ProcessSource>(clock.Now())};
-  rules_thread = std::make_unique<RulesThread>(loop);
-  event_judge = std::make_unique<EventJudge>(loop, tasks, *rules_thread, *storage, *rules);
-  // A probe's first verdict is none that has changed: the tick judges it, when more of them are known.
-  probes->OnVerdict([this](const exporters::ProbeVerdict& verdict) {
-    if (config->global.event_driven && !verdict.first) event_judge->Note(verdict.samples);
-  });
+  sources = {std::make_shared<exporters::RegistrySource>("agent", registry)};
+  if (!options.alerting_only) StartMeasuring();
+  sources.push_back(std::make_shared<ProcessSource>(clock.Now()));
   // An address that is taken is found before any run of the agent before us goes on.
   result = Serve();
   // The components that a step of such a run requires are known, and not healthy before a probe has told so.
-  if (result) probes->Apply(config->probes);
-  if (result) result = co_await pipelines->Open();
+  if (result && probes) probes->Apply(config->probes);
+  if (result && pipelines) result = co_await pipelines->Open();
   if (result) result = Apply(config);
   if (!result) co_return result;
   TellReload(true);
-  tasks.Spawn("ticks", Ticks());
+  if (options.alerting_only)
+    tasks.Spawn("housekeeping", KeepHouse());
+  else
+    tasks.Spawn("ticks", Ticks());
   ready = true;
   co_return result;
 }
@@ -429,7 +512,7 @@ core::Task<core::Result<void>> Agent::Parts::Reload() {
 
 core::Task<core::Result<void>> Agent::Parts::ReadAndApply() {
   core::Result<void> result;
-  auto loaded = co_await Load(loop, options.config_file, options.features, options.remote_write_receiver);
+  auto loaded = co_await Load(loop, options);
   if (!loaded) {
     result = core::Fail(loaded.error());
     co_return result;
@@ -469,6 +552,15 @@ core::Task<void> Agent::Parts::Ticks() {
   }
 }
 
+// What a tick does by the way, where there are none.
+core::Task<void> Agent::Parts::KeepHouse() {
+  for (;;) {
+    co_await loop.Sleep(kKeepHouse);
+    loop_stall->Set(core::ToSeconds(loop.TakeLongestTurn()));
+    co_await loop.Blocking([this] { GiveMemoryBack(); });
+  }
+}
+
 // What a start, large requests and queries have left free within the allocator's arenas.
 void Agent::Parts::GiveMemoryBack() {
   if (clock.jumps() || clock.Monotonic() < next_trim) return;
@@ -496,6 +588,7 @@ core::Task<void> Agent::Parts::Stop() {
   if (probes) co_await probes->Stop();
   if (logs) co_await logs->Stop();
   if (server) co_await loop.Blocking([this] { server->Stop(); });
+  if (cluster_server) co_await loop.Blocking([this] { cluster_server->Stop(); });
   if (rules_thread) {
     co_await loop.Blocking([this] {
       rules_thread->Stop();

@@ -14,7 +14,18 @@
 
 namespace pipewarden::agent {
 
+struct ClusterListen {
+  std::string listen_address{};     // "": no cluster
+  std::string advertise_address{};  // where peers reach it; "": the listen address
+  std::vector<std::string> peers{};
+  core::Duration peer_timeout = std::chrono::seconds(15);
+  core::Duration full_interval = std::chrono::minutes(1);
+};
+
 struct AgentOptions {
+  // The alerting part alone, in place of an Alertmanager and as open as one: `config_file` is an alertmanager.yml then.
+  bool alerting_only = false;
+  ClusterListen cluster{};  // of the alerting part alone
   std::string config_file{};
   std::string storage_path{};  // "": the configuration's, else ./data
   std::vector<std::string> listen_addresses{"127.0.0.1:9595"};

@@ -74,7 +74,7 @@ void AlertStore::Restore(Alert alert) {
 }
 
 AlertPtr& AlertStore::SlotOf(std::uint64_t fingerprint) {
-  const auto [at, fresh] = places_.try_emplace(fingerprint, 0);
+  const auto [at, fresh] = PlacesOf(fingerprint).try_emplace(fingerprint, 0);
   if (fresh) {
     if (free_.empty()) {
       free_.push_back(static_cast<std::uint32_t>(slots_.size()));
@@ -88,17 +88,19 @@ AlertPtr& AlertStore::SlotOf(std::uint64_t fingerprint) {
 }
 
 bool AlertStore::Erase(std::uint64_t fingerprint) {
-  const auto at = places_.find(fingerprint);
-  if (at == places_.end()) return false;
+  Places& places = PlacesOf(fingerprint);
+  const auto at = places.find(fingerprint);
+  if (at == places.end()) return false;
   slots_[at->second].alert = nullptr;
   free_.push_back(at->second);
-  places_.erase(at);
+  places.erase(at);
   return true;
 }
 
 AlertPtr AlertStore::Find(std::uint64_t fingerprint) const {
-  const auto at = places_.find(fingerprint);
-  return at == places_.end() ? nullptr : slots_[at->second].alert;
+  const Places& places = PlacesOf(fingerprint);
+  const auto at = places.find(fingerprint);
+  return at == places.end() ? nullptr : slots_[at->second].alert;
 }
 
 std::string AlertRecord(char type, const Alert& alert) {

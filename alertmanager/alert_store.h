@@ -3,7 +3,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -38,18 +40,13 @@ class AlertStore {
   void Restore(core::Alert alert);
   bool Erase(std::uint64_t fingerprint);
   AlertPtr Find(std::uint64_t fingerprint) const;
-  std::size_t size() const { return places_.size(); }
+  std::size_t size() const { return slots_.size() - free_.size(); }
 
   // A walk over everything in pieces, so that no turn of the loop is long: looks at `count` places from `cursor` on and
   // moves it; 0 again at the end. What was there when the walk began and is there still is visited once; what is put or
   // erased between two pieces may be missed.
   template <class Visit>
   void Walk(std::size_t& cursor, std::size_t count, Visit visit) const;
-  template <class Visit>
-  void ForEach(Visit visit) const {
-    for (const Slot& slot : slots_)
-      if (slot.alert != nullptr) visit(slot.fingerprint, slot.alert);
-  }
 
  private:
   struct Slot {
@@ -58,10 +55,15 @@ class AlertStore {
   };
   AlertPtr& SlotOf(std::uint64_t fingerprint);  // a new one is null
 
+  // By fingerprint. Many small tables, because one that grows does so in one turn of the loop.
+  using Places = std::unordered_map<std::uint64_t, std::uint32_t>;
+  Places& PlacesOf(std::uint64_t fingerprint) { return places_[fingerprint >> 58U]; }
+  const Places& PlacesOf(std::uint64_t fingerprint) const { return places_[fingerprint >> 58U]; }
+
   // An alert keeps its slot for as long as it is known, so that a walk in pieces misses none.
-  std::vector<Slot> slots_;
+  std::deque<Slot> slots_;
   std::vector<std::uint32_t> free_;
-  std::unordered_map<std::uint64_t, std::uint32_t> places_;  // by fingerprint
+  std::array<Places, 64> places_;
 };
 
 template <class Visit>

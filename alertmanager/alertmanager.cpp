@@ -34,7 +34,6 @@ constexpr char kForgottenRecord = 'F';
 // A resolved alert is kept for so long, because sources tell it again for a quarter of an hour.
 constexpr core::Duration kKeepResolved = 20min;
 constexpr core::Duration kMaintenance = 15s;
-constexpr std::size_t kAlertsPerTurn = 500;
 constexpr std::size_t kRecordsPerTurn = 200;  // of a checkpoint; some 100 us
 
 // Told as firing, at its last word.
@@ -54,6 +53,19 @@ std::string_view AlertStateText(AlertState state) {
   return "active";
 }
 
+std::vector<std::vector<Alert>> InTurns(std::vector<Alert> alerts) {
+  std::vector<std::vector<Alert>> turns;
+  if (alerts.size() <= kAlertsPerTurn) {
+    if (!alerts.empty()) turns.push_back(std::move(alerts));
+    return turns;
+  }
+  for (Alert& alert : alerts) {
+    if (turns.empty() || turns.back().size() == kAlertsPerTurn) turns.emplace_back().reserve(kAlertsPerTurn);
+    turns.back().push_back(std::move(alert));
+  }
+  return turns;
+}
+
 struct Alertmanager::State {
   State(core::Loop& loop_, core::HttpClient& http_, core::Logger logger_,
         std::shared_ptr<prometheus::Registry> registry, std::string data_dir_, std::string external_url_)
@@ -64,8 +76,8 @@ struct Alertmanager::State {
         external_url(std::move(external_url_)),
         metrics(std::move(registry)),
         tasks(loop_),
-        silences([this](std::string record) { Keep(std::move(record)); }),
-        log([this](std::string record) { Keep(std::move(record)); }),
+        silences([this](std::string record) { Share(std::move(record)); }),
+        log([this](std::string record) { Share(std::move(record)); }),
         inbox([this](std::string record) { Keep(std::move(record)); }),
         history([this](std::string record) { Keep(std::move(record)); }),
         dispatcher(loop_, tasks, [this](std::shared_ptr<Flush> flush) { BeginFlush(std::move(flush)); }),
@@ -74,13 +86,17 @@ struct Alertmanager::State {
 
   void Replay(std::string_view record);
   void Keep(std::string record);
+  void Share(std::string record);
   void Keep(const std::vector<std::string>& records);
   core::Task<void> Checkpoint();
   struct StateWalk;
   bool WriteSome(StateWalk& walk, std::vector<std::string>& records) const;
   void BeginFlush(std::shared_ptr<Flush> flush);
   AlertView View(std::uint64_t fingerprint, const AlertPtr& alert, WallTime now, bool with_groups) const;
-  void WakeRestored();
+  AlertPtr Awake(std::uint64_t fingerprint, const AlertPtr& alert);
+  void InsertSome();
+  bool InsertStep();
+  core::Task<void> InsertAll();
   core::Task<void> Maintain();
   void MaintainPiece(std::size_t& cursor);
 
@@ -99,10 +115,13 @@ struct Alertmanager::State {
   History history;
   Dispatcher dispatcher;
   Notifier notifier;
+  std::unique_ptr<Cluster> cluster;  // null: alone
   std::optional<core::Journal> journal;
   std::shared_ptr<const RouteTree> tree;
   std::unordered_set<std::uint64_t> timed_out;           // fingerprints with a kTimedOutRecord
-  bool restored = false;                                 // alerts came from the journal and wait for the first Apply
+  std::optional<WallTime> awaken;                        // alerts of the journal fire on: those told up to then
+  std::optional<std::size_t> insert_from;                // how far all alerts are inserted anew, after an Apply
+  bool inserting = false;                                // InsertAll is under way
   std::size_t active = 0, suppressed = 0, resolved = 0;  // of the walk under way
 };
 
@@ -144,6 +163,11 @@ void Alertmanager::State::Replay(std::string_view record) {
 }
 
 void Alertmanager::State::Keep(std::string record) { Keep(std::vector<std::string>{std::move(record)}); }
+
+void Alertmanager::State::Share(std::string record) {
+  if (cluster) cluster->Tell(record);
+  Keep(std::move(record));
+}
 
 void Alertmanager::State::Keep(const std::vector<std::string>& records) {
   if (!journal || records.empty()) return;
@@ -223,17 +247,42 @@ core::Task<void> Alertmanager::State::Checkpoint() {
 
 // Alerts of the journal that fired at their last word fire still: nobody could tell otherwise meanwhile. They get as
 // long as a source is given between two words.
-void Alertmanager::State::WakeRestored() {
-  const WallTime now = loop.clock().Now();
-  const WallTime until = now + tree->config().resolve_timeout;
-  std::vector<Alert> awake;
-  store.ForEach([&](std::uint64_t fingerprint, const AlertPtr& alert) {
-    if (!SpokenOfAsFiring(*alert) || timed_out.contains(fingerprint) || alert->ends_at >= until) return;
-    awake.push_back(*alert);
-    awake.back().ends_at = until;
-    awake.back().timeout = true;
-  });
-  for (Alert& alert : awake) store.Restore(std::move(alert));
+AlertPtr Alertmanager::State::Awake(std::uint64_t fingerprint, const AlertPtr& alert) {
+  const WallTime until = *awaken + tree->config().resolve_timeout;
+  if (alert->updated_at > *awaken || !SpokenOfAsFiring(*alert) || timed_out.contains(fingerprint) ||
+      alert->ends_at >= until)
+    return alert;
+  Alert awake = *alert;
+  awake.ends_at = until;
+  awake.timeout = true;
+  store.Restore(std::move(awake));
+  return store.Find(fingerprint);
+}
+
+void Alertmanager::State::InsertSome() {
+  std::vector<std::pair<std::uint64_t, AlertPtr>> some;
+  store.Walk(*insert_from, kAlertsPerTurn,
+             [&](std::uint64_t fingerprint, const AlertPtr& alert) { some.emplace_back(fingerprint, alert); });
+  for (auto& [fingerprint, alert] : some) {
+    if (awaken) alert = Awake(fingerprint, alert);
+    inhibitor.Update(fingerprint, alert);
+    dispatcher.Insert(fingerprint, alert);
+  }
+  if (*insert_from != 0) return;
+  insert_from.reset();
+  awaken.reset();
+}
+
+// After an Apply inhibitor and dispatcher get all alerts anew, in pieces; false: that is done.
+bool Alertmanager::State::InsertStep() {
+  if (!insert_from) return dispatcher.AdoptSome(kAlertsPerTurn);
+  InsertSome();
+  return true;
+}
+
+core::Task<void> Alertmanager::State::InsertAll() {
+  while (InsertStep()) co_await loop.Sleep(core::Duration::zero());
+  inserting = false;
 }
 
 void Alertmanager::State::BeginFlush(std::shared_ptr<Flush> flush) {
@@ -305,23 +354,33 @@ Result<void> Alertmanager::Open() {
       core::Journal::Open(s.data_dir, "alertmanager", [&](std::string_view record) { s.Replay(record); }, s.logger);
   if (!journal) return core::Fail(journal.error().Within("journal of alerts"));
   s.journal = std::move(*journal);
-  s.restored = s.store.size() > 0;
+  s.awaken.emplace();  // until the first Apply says when
   return {};
 }
+
+void Alertmanager::Join(ClusterOptions options) {
+  State& s = *state_;
+  s.cluster = std::make_unique<Cluster>(s.loop, s.tasks, s.silences, s.log, s.logger, std::move(options));
+  s.notifier.ShareWith(s.cluster.get());
+  s.cluster->Start();
+}
+
+Cluster* Alertmanager::cluster() { return state_->cluster.get(); }
 
 void Alertmanager::Apply(Config config) {
   State& s = *state_;
   const bool first = s.tree == nullptr;
   if (!first && s.tree->config().identity == config.identity && s.tree->config().inbox == config.inbox) return;
+  while (s.insert_from) s.InsertSome();  // of an Apply just before
   auto shared = std::make_shared<const Config>(std::move(config));
   s.tree = std::make_shared<const RouteTree>(shared);
-  if (std::exchange(s.restored, false)) s.WakeRestored();
   s.inhibitor.Apply(shared);
   s.dispatcher.Apply(s.tree);
-  s.store.ForEach([&](std::uint64_t fingerprint, const AlertPtr& alert) {
-    s.inhibitor.Update(fingerprint, alert);
-    s.dispatcher.Insert(fingerprint, alert);
-  });
+  if (s.awaken) s.awaken = s.loop.clock().Now();
+  s.insert_from = 0;
+  // Few alerts and groups are ready when this returns.
+  if (s.InsertStep() && s.InsertStep() && !std::exchange(s.inserting, true))
+    s.tasks.Spawn("alertmanager reload", s.InsertAll());
   if (first) s.tasks.Spawn("alertmanager maintenance", s.Maintain());
 }
 

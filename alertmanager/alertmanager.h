@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "alertmanager/cluster.h"
 #include "alertmanager/config.h"
 #include "alertmanager/explain.h"
 #include "alertmanager/inbox.h"
@@ -68,6 +69,11 @@ struct AlertFilter {
   bool with_groups = false;
 };
 
+// Of how many alerts one turn of the loop takes care: a millisecond or two.
+inline constexpr std::size_t kAlertsPerTurn = 250;
+// Alerts to Put(), in pieces for a turn each.
+std::vector<std::vector<core::Alert>> InTurns(std::vector<core::Alert> alerts);
+
 class Alertmanager {
  public:
   // `registry` may be null. `external_url` stands in notifications ("http://host:9595").
@@ -77,10 +83,15 @@ class Alertmanager {
   Alertmanager(const Alertmanager&) = delete;
   Alertmanager& operator=(const Alertmanager&) = delete;
 
+  // Tells people together with other processes from now on; see cluster.h. After Open(), before Apply().
+  void Join(ClusterOptions options);
+  Cluster* cluster();  // null where it is alone
+
   // Reads the journal in `data_dir` (made where absent). Before anything else.
   core::Result<void> Open();
   // The configuration in force from now on; the first call starts the notifying. Groups whose route has not changed
-  // keep their rhythm; an equal configuration changes nothing.
+  // keep their rhythm; an equal configuration changes nothing. Many alerts are grouped anew a piece a turn, and nothing
+  // is told until all are.
   void Apply(Config config);
   const Config& config() const;
 

@@ -18,11 +18,12 @@ bool SameRoute(const Route& a, const Route& b) {
          a.config->group_wait == b.config->group_wait && a.config->group_interval == b.config->group_interval;
 }
 
-const Route* FindSame(const Route& route, const Route& wanted) {
-  if (SameRoute(route, wanted)) return &route;
-  for (const Route& child : route.children)
-    if (const Route* found = FindSame(child, wanted); found != nullptr) return found;
-  return nullptr;
+// Calls `same(before, now)` for each route that is the same in both trees: its place is part of it.
+template <class Same>
+void ForEachSame(const Route& before, const Route& now, const Same& same) {
+  if (SameRoute(before, now)) same(before, now);
+  for (std::size_t i = 0; i < std::min(before.children.size(), now.children.size()); ++i)
+    ForEachSame(before.children[i], now.children[i], same);
 }
 
 }  // namespace
@@ -31,26 +32,56 @@ Dispatcher::Dispatcher(core::Loop& loop, core::TaskGroup& tasks, std::function<v
     : loop_(loop), tasks_(tasks), flush_(std::move(flush)) {}
 
 void Dispatcher::Apply(std::shared_ptr<const RouteTree> tree) {
-  tree_ = std::move(tree);
-  Groups old = std::exchange(groups_, {});
-  std::unordered_map<const Route*, const Route*> routes;
-  for (auto& [id, group] : old) {
-    Unschedule(*group);
-    group->alerts.clear();
-    const auto [at, fresh] = routes.try_emplace(group->route, nullptr);
-    if (fresh) at->second = FindSame(tree_->root(), *group->route);
-    const Route* route = at->second;
-    if (route == nullptr || route->GroupLabels(group->labels) != group->labels) {
+  while (resting_) AdoptSome(old_groups_.size());  // of an Apply that was not yet through
+  resting_ = true;
+  old_tree_ = std::exchange(tree_, std::move(tree));
+  old_groups_ = std::exchange(groups_, {});
+  if (old_tree_ == nullptr) return;
+  ForEachSame(old_tree_->root(), tree_->root(), [this](const Route& before, const Route& now) {
+    old_route_[&now] = &before;
+    new_route_[&before] = &now;
+  });
+}
+
+std::shared_ptr<Group> Dispatcher::FindOld(const Route& route, const core::Labels& labels) {
+  const auto before = old_route_.find(&route);
+  const auto at = before == old_route_.end() ? old_groups_.end() : old_groups_.find(GroupId{before->second, labels});
+  if (at == old_groups_.end()) return nullptr;
+  const std::shared_ptr<Group> group = at->second;
+  old_groups_.erase(at);
+  return group;
+}
+
+void Dispatcher::Adopt(const std::shared_ptr<Group>& group, const Route& route) {
+  group->alerts.clear();
+  group->tree = tree_;
+  group->route = &route;
+  group->empty_since = loop_.clock().Monotonic();
+  groups_.emplace(GroupId{&route, group->labels}, group);
+  // No alert may come for it any more: then it is looked at, found empty, and removed.
+  Schedule(group, std::min(group->due, group->empty_since + kKeepEmpty));
+}
+
+bool Dispatcher::AdoptSome(std::size_t count) {
+  for (; count > 0 && !old_groups_.empty(); --count) {
+    const std::shared_ptr<Group> group = old_groups_.begin()->second;
+    old_groups_.erase(old_groups_.begin());
+    const auto route = new_route_.find(group->route);
+    if (route != new_route_.end() && route->second->GroupLabels(group->labels) == group->labels) {
+      Adopt(group, *route->second);
+    } else {
+      Unschedule(*group);
+      group->alerts.clear();
       group->detached = true;
-      continue;
     }
-    group->tree = tree_;
-    group->route = route;
-    group->empty_since = loop_.clock().Monotonic();
-    groups_.emplace(GroupId{route, group->labels}, group);
-    // No alert may come for it any more: then it is looked at, found empty, and removed.
-    Schedule(group, std::min(group->due, group->empty_since + kKeepEmpty));
   }
+  if (!old_groups_.empty()) return true;
+  resting_ = false;
+  old_tree_ = nullptr;
+  old_route_.clear();
+  new_route_.clear();
+  Arm();
+  return false;
 }
 
 void Dispatcher::Insert(std::uint64_t fingerprint, const AlertPtr& alert) {
@@ -72,8 +103,13 @@ void Dispatcher::InsertInto(const Route& route, std::uint64_t fingerprint, const
   GroupId id{&route, route.GroupLabels(alert->labels)};
   auto at = groups_.find(id);
   if (at == groups_.end()) {
-    auto group = MakeGroup(route, id.labels);
-    at = groups_.emplace(std::move(id), std::move(group)).first;
+    if (const auto old = FindOld(route, id.labels)) {
+      Adopt(old, route);
+      at = groups_.find(id);
+    } else {
+      auto group = MakeGroup(route, id.labels);
+      at = groups_.emplace(std::move(id), std::move(group)).first;
+    }
   }
   const std::shared_ptr<Group>& group = at->second;
   group->alerts[fingerprint] = alert;
@@ -95,7 +131,7 @@ void Dispatcher::Unschedule(Group& group) {
 }
 
 void Dispatcher::Arm() {
-  if (running_ || stopped_ || timers_.empty()) return;
+  if (running_ || stopped_ || resting_ || timers_.empty()) return;
   const core::MonoTime due = timers_.begin()->first.first;
   if (timer_task_ != 0 && armed_ <= due) return;
   if (timer_task_ != 0) tasks_.Cancel(timer_task_);
@@ -107,7 +143,7 @@ core::Task<void> Dispatcher::Run(core::MonoTime due) {
   co_await loop_.SleepUntil(due);
   running_ = true;
   auto turn = std::chrono::steady_clock::now();
-  while (!stopped_ && !timers_.empty() && timers_.begin()->first.first <= loop_.clock().Monotonic()) {
+  while (!stopped_ && !resting_ && !timers_.empty() && timers_.begin()->first.first <= loop_.clock().Monotonic()) {
     const std::shared_ptr<Group> group = timers_.begin()->second;
     Unschedule(*group);
     Tick(group);
@@ -171,7 +207,9 @@ void Dispatcher::Done(const Flush& flush) {
     group.empty_since = now;
     Schedule(flush.group, std::min(group.due, now + kKeepEmpty));
   } else if (std::exchange(group.tick_missed, false)) {
-    StartFlush(flush.group);
+    if (!resting_) return StartFlush(flush.group);
+    group.due = now;
+    Schedule(flush.group, now);
   }
 }
 

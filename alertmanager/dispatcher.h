@@ -61,8 +61,12 @@ class Dispatcher {
   // `flush` runs the pipeline and calls Done() once, then or later.
   Dispatcher(core::Loop& loop, core::TaskGroup& tasks, std::function<void(std::shared_ptr<Flush>)> flush);
 
-  // A new route tree: groups whose route has not changed keep their rhythm; the caller inserts all alerts again.
+  // A new route tree: groups whose route has not changed keep their rhythm. The caller inserts all alerts again, in as
+  // many turns as it likes, meanwhile nothing is flushed; then it calls AdoptSome() until that is false.
   void Apply(std::shared_ptr<const RouteTree> tree);
+  // Looks at `count` of the groups that no alert has come for, which may rest a while for their rhythm. False: that was
+  // all, the groups go on.
+  bool AdoptSome(std::size_t count);
   void Insert(std::uint64_t fingerprint, const AlertPtr& alert);
   // The flush has ended. Where all went well, its resolved alerts leave the group unless they were updated meanwhile.
   void Done(const Flush& flush);
@@ -85,6 +89,8 @@ class Dispatcher {
 
   void InsertInto(const Route& route, std::uint64_t fingerprint, const AlertPtr& alert);
   std::shared_ptr<Group> MakeGroup(const Route& route, const core::Labels& labels);
+  std::shared_ptr<Group> FindOld(const Route& route, const core::Labels& labels);
+  void Adopt(const std::shared_ptr<Group>& group, const Route& route);
   void Schedule(const std::shared_ptr<Group>& group, core::MonoTime wake);
   void Unschedule(Group& group);
   void Arm();
@@ -98,6 +104,13 @@ class Dispatcher {
   std::function<void(std::shared_ptr<Flush>)> flush_;
   std::shared_ptr<const RouteTree> tree_;
   Groups groups_;
+  // While `resting_`: the groups of the tree before, and which of its routes a route of this one has been, and the
+  // other way round.
+  bool resting_ = false;
+  std::shared_ptr<const RouteTree> old_tree_;
+  Groups old_groups_;
+  std::unordered_map<const Route*, const Route*> old_route_;
+  std::unordered_map<const Route*, const Route*> new_route_;
   std::map<std::pair<core::MonoTime, std::uint64_t>, std::shared_ptr<Group>> timers_;
   std::uint64_t next_id_ = 1;
   core::TaskGroup::TaskId timer_task_ = 0;

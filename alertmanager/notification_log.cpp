@@ -1,6 +1,7 @@
 #include "alertmanager/notification_log.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "alertmanager/records.h"
 
@@ -8,11 +9,24 @@ namespace pipewarden::alertmanager {
 namespace {
 
 constexpr std::chrono::hours kRetention{120};
+constexpr std::size_t kMaxMerged = 1'000'000;  // entries; beyond it others' new ones are not taken
 
 std::string Record(std::string_view key, const NotificationLogEntry& entry) {
   RecordWriter record(NotificationLog::kRecordType);
   record.Text(key).Time(entry.at).Time(entry.expires_at).Numbers(entry.firing).Numbers(entry.resolved);
   return record.Take();
+}
+
+std::optional<std::pair<std::string, NotificationLogEntry>> ReadRecord(std::string_view record) {
+  RecordReader reader(record);
+  std::string key = reader.Text();
+  NotificationLogEntry entry;
+  entry.at = reader.Time();
+  entry.expires_at = reader.Time();
+  entry.firing = reader.Numbers();
+  entry.resolved = reader.Numbers();
+  if (!reader.ok() || key.empty()) return std::nullopt;
+  return std::pair{std::move(key), std::move(entry)};
 }
 
 }  // namespace
@@ -48,14 +62,16 @@ void NotificationLog::Write(const std::string& key, NotificationLogEntry entry, 
 }
 
 void NotificationLog::Restore(std::string_view record) {
-  RecordReader reader(record);
-  std::string key = reader.Text();
-  NotificationLogEntry entry;
-  entry.at = reader.Time();
-  entry.expires_at = reader.Time();
-  entry.firing = reader.Numbers();
-  entry.resolved = reader.Numbers();
-  if (reader.ok() && !key.empty()) Store(key, std::move(entry));
+  if (auto read = ReadRecord(record)) Store(read->first, std::move(read->second));
+}
+
+void NotificationLog::Merge(std::string_view record, core::WallTime now) {
+  auto read = ReadRecord(record);
+  if (!read || read->second.expires_at <= now) return;
+  const auto known = entries_.find(read->first);
+  if (known != entries_.end() ? known->second.at >= read->second.at : entries_.size() >= kMaxMerged) return;
+  if (keep_) keep_(Record(read->first, read->second));
+  Store(read->first, std::move(read->second));
 }
 
 void NotificationLog::Collect(core::WallTime now) {

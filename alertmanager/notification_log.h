@@ -45,6 +45,8 @@ class NotificationLog {
   void Write(const std::string& key, NotificationLogEntry entry, core::Duration repeat_interval);
 
   void Restore(std::string_view record);  // what `keep` got, without its type byte
+  // Takes what another process told where it is newer than what is known here, and keeps it.
+  void Merge(std::string_view record, core::WallTime now);
   void Collect(core::WallTime now);
   // For a checkpoint: the records of about `count` entries from `cursor` on, which is moved; true while there are more.
   // What changes between two pieces is in the journal.

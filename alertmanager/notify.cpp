@@ -99,6 +99,7 @@ NotifyReason Notifier::Wanted(const Delivery& delivery, bool send_resolved) cons
 }
 
 void Notifier::Run(std::shared_ptr<Flush> flush) {
+  if (cluster_ != nullptr) flush->deadline += cluster_->TurnWait();
   flush->open = 1;  // this function's own part, so that the flush does not end before all have started
   const std::vector<Flush::Item> alerts = Filter(*flush);
   if (alerts.empty()) return End(flush, true);
@@ -184,7 +185,8 @@ core::Task<void> Notifier::Deliver(std::shared_ptr<Delivery> delivery) {
   // After a reload a delivery of the group's earlier self may be under way: its outcome decides whether this one is
   // needed at all.
   const auto in_flight = in_flight_;
-  bool waited = false;
+  bool waited = cluster_ != nullptr;
+  if (waited) co_await cluster_->AwaitTurn();
   while (in_flight->contains(delivery->key) && parts_.loop.clock().Monotonic() < flush.deadline) {
     waited = true;
     co_await parts_.loop.Sleep(100ms);

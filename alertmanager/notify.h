@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "alertmanager/cluster.h"
 #include "alertmanager/dispatcher.h"
 #include "alertmanager/history.h"
 #include "alertmanager/inbox.h"
@@ -46,6 +47,8 @@ class Notifier {
  public:
   Notifier(NotifierParts parts, std::function<void(const Flush&)> done);
 
+  // Each delivery awaits its turn from now on, and others may have told by then.
+  void ShareWith(Cluster* cluster) { cluster_ = cluster; }
   void Run(std::shared_ptr<Flush> flush);
   // From now on a delivery that fails is not tried again (the agent ends; the next start does).
   void StopRetrying() { stopping_ = true; }
@@ -85,6 +88,7 @@ class Notifier {
   std::shared_ptr<std::set<std::string>> in_flight_ =
       std::make_shared<std::set<std::string>>();      // keys of the log that are being delivered
   std::map<std::string, core::MonoTime> hold_until_;  // what a Retry-After asked for
+  Cluster* cluster_ = nullptr;
   bool stopping_ = false;
 };
 

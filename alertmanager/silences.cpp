@@ -14,6 +14,7 @@ using core::Result;
 using core::WallTime;
 
 constexpr std::chrono::hours kRetention{120};
+constexpr std::size_t kMaxMerged = 100'000;  // beyond it others' new ones are not taken
 
 std::string NewUuid() {
   std::random_device random;
@@ -170,23 +171,41 @@ bool Silences::WriteSome(std::string& cursor, std::size_t count, std::vector<std
   return at != silences_.end();
 }
 
-void Silences::Restore(std::string_view record) {
+void Silences::Restore(std::string_view record) { Take(record, false); }
+void Silences::Merge(std::string_view record) { Take(record, true); }
+
+void Silences::Take(std::string_view record, bool merge) {
   RecordReader reader(record);
   Silence silence;
   silence.id = reader.Text();
+  struct Text {
+    std::string name;
+    core::MatchOp op;
+    std::string value;
+  };
+  std::vector<Text> matchers;
   for (std::uint64_t left = reader.Number(); reader.ok() && left > 0; --left) {
     std::string name = reader.Text();
-    const std::uint64_t op = reader.Number();
-    auto matcher = core::Matcher::Make(std::move(name), static_cast<core::MatchOp>(op & 3U), reader.Text());
-    if (!matcher) return;  // written by a build whose RE2 took more than ours
-    silence.matchers.push_back(std::move(*matcher));
+    const auto op = static_cast<core::MatchOp>(reader.Number() & 3U);
+    matchers.push_back({std::move(name), op, reader.Text()});
   }
   silence.starts_at = reader.Time();
   silence.ends_at = reader.Time();
   silence.updated_at = reader.Time();
   silence.created_by = reader.Text();
   silence.comment = reader.Text();
-  if (reader.ok() && !silence.id.empty()) silences_.insert_or_assign(silence.id, std::move(silence));
+  if (!reader.ok() || silence.id.empty()) return;
+  if (merge) {
+    const Silence* known = Find(silence.id);
+    if (known != nullptr ? known->updated_at >= silence.updated_at : silences_.size() >= kMaxMerged) return;
+  }
+  for (Text& text : matchers) {
+    auto matcher = core::Matcher::Make(std::move(text.name), text.op, std::move(text.value));
+    if (!matcher) return;  // written by a build whose RE2 took more than ours
+    silence.matchers.push_back(std::move(*matcher));
+  }
+  if (merge) Keep(silence);
+  silences_.insert_or_assign(silence.id, std::move(silence));
 }
 
 }  // namespace pipewarden::alertmanager

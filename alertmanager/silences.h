@@ -49,7 +49,9 @@ class Silences {
   std::vector<std::string> SilencedBy(const core::Labels& labels, core::WallTime now, bool first_only = false) const;
 
   void Restore(std::string_view record);  // what `keep` got, without its type byte
-  void Collect(core::WallTime now);       // forgets what ended more than 120 h ago
+  // Takes what another process kept where it is newer than what stands here, and keeps it.
+  void Merge(std::string_view record);
+  void Collect(core::WallTime now);  // forgets what ended more than 120 h ago
   // For a checkpoint: the records of about `count` entries from `cursor` on, which is moved; true while there are more.
   // What changes between two pieces is in the journal.
   bool WriteSome(std::string& cursor, std::size_t count, std::vector<std::string>& records) const;
@@ -58,6 +60,7 @@ class Silences {
   static constexpr char kRecordType = 'S';
 
  private:
+  void Take(std::string_view record, bool merge);
   void Keep(const Silence& silence);
 
   std::function<void(std::string)> keep_;

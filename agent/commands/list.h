@@ -7,6 +7,7 @@
 
 #define PIPEWARDEN_COMMANDS(X) \
   X(Run)                       \
+  X(Alertmanager)              \
   X(Check)                     \
   X(Probe)                     \
   X(Query)                     \

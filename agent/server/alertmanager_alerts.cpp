@@ -20,8 +20,7 @@ using alertmanager::AlertFilter;
 using ApiAlert = alertmanager::AlertView;
 using Context = std::shared_ptr<const ServerContext>;
 
-constexpr std::size_t kAlertsPerTurn = 250;  // a fraction of a millisecond of the loop
-constexpr std::size_t kPiece = 64U << 10U;   // of an answer
+constexpr std::size_t kPiece = 64U << 10U;  // of an answer
 
 core::Result<AlertFilter> ReadFilter(const HttpRequest& request) {
   AlertFilter filter;
@@ -41,24 +40,8 @@ core::Result<AlertFilter> ReadFilter(const HttpRequest& request) {
   return filter;
 }
 
-// All that pass, sorted by fingerprint.
 core::Result<std::vector<ApiAlert>> Collect(const Context& context, const HttpRequest& request, AlertFilter filter) {
-  const auto shared = std::make_shared<const AlertFilter>(std::move(filter));
-  std::vector<ApiAlert> all;
-  std::size_t cursor = 0;
-  do {
-    using Piece = std::pair<std::vector<ApiAlert>, std::size_t>;
-    auto piece = AskLoop<Piece>(*context->loop, request.deadline, [context, shared, cursor]() -> core::Result<Piece> {
-      Piece next{{}, cursor};
-      next.first = context->alertmanager->Alerts(*shared, next.second, kAlertsPerTurn);
-      return next;
-    });
-    if (!piece) return core::Fail(piece.error());
-    std::ranges::move(piece->first, std::back_inserter(all));
-    cursor = piece->second;
-  } while (cursor != 0);
-  std::ranges::sort(all, {}, &ApiAlert::fingerprint);
-  return all;
+  return CollectAlerts(*context->loop, *context->alertmanager, std::move(filter), request.deadline);
 }
 
 template <class List, class Append>
@@ -177,23 +160,53 @@ HttpResponse PostAlerts(const Context& context, const HttpRequest& request) {
   if (auto refused = CheckJsonBody(request)) return *refused;
   auto alerts = ReadPostedAlerts(request.body);
   if (!alerts) return std::move(alerts.error());
-  // No alerts are no question.
-  auto taken = alerts->empty()
-                   ? core::Result<void>()
-                   : AskLoop<void>(*context->loop, request.deadline, [context, list = std::move(*alerts)]() mutable {
-                       return context->put_alerts(std::move(list));
-                     });
-  if (!taken) return ErrorResponse(Envelope::kAlertmanager, taken.error());
+  std::string refused;
+  for (std::vector<core::Alert>& piece : alertmanager::InTurns(std::move(*alerts))) {
+    auto taken = AskLoop<void>(*context->loop, request.deadline, [context, piece = std::move(piece)]() mutable {
+      return context->put_alerts(std::move(piece));
+    });
+    if (taken) continue;
+    if (taken.error().code != core::ErrorCode::kInvalid) return ErrorResponse(Envelope::kAlertmanager, taken.error());
+    refused += (refused.empty() ? "" : "; ") + taken.error().message;
+  }
+  if (!refused.empty()) return ErrorResponse(Envelope::kAlertmanager, 400, refused);
   return JsonResponse("");
 }
 
+void AppendCluster(std::string& out, const std::optional<alertmanager::ClusterView>& cluster) {
+  if (cluster) {
+    out += "\"name\":";
+    core::AppendJsonString(out, cluster->name);
+    out += ',';
+  }
+  out += "\"peers\":";
+  AppendList(out, cluster ? cluster->members : std::vector<alertmanager::ClusterMember>{},
+             [&](const alertmanager::ClusterMember& member) {
+               out += "{\"address\":";
+               core::AppendJsonString(out, member.address);
+               out += ",\"name\":";
+               core::AppendJsonString(out, member.name);
+               out += '}';
+             });
+  out += ",\"status\":";
+  core::AppendJsonString(out, !cluster ? "disabled" : cluster->settled ? "ready" : "settling");
+}
+
 HttpResponse GetStatus(const Context& context, const HttpRequest& request) {
-  auto original = AskLoop<std::string>(*context->loop, request.deadline, [context]() -> core::Result<std::string> {
-    return context->alertmanager->config().original;
+  struct Shown {
+    std::string original;
+    std::optional<alertmanager::ClusterView> cluster;
+  };
+  auto shown = AskLoop<Shown>(*context->loop, request.deadline, [context]() -> core::Result<Shown> {
+    const alertmanager::Cluster* cluster = context->alertmanager->cluster();
+    return Shown{context->alertmanager->config().original,
+                 cluster == nullptr ? std::nullopt : std::optional(cluster->View())};
   });
-  if (!original) return ErrorResponse(Envelope::kAlertmanager, original.error());
-  std::string out = "{\"cluster\":{\"peers\":[],\"status\":\"disabled\"},\"config\":{\"original\":";
-  core::AppendJsonString(out, *original);
+  if (!shown) return ErrorResponse(Envelope::kAlertmanager, shown.error());
+  std::string out = "{\"cluster\":{";
+  AppendCluster(out, shown->cluster);
+  out += "},\"config\":{\"original\":";
+  core::AppendJsonString(out, shown->original);
   out += "},\"uptime\":";
   AppendDateTime(out, context->started);
   out +=

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "agent/server/ask.h"
 #include "agent/server/json_reader.h"
 #include "core/text/escape.h"
 #include "core/text/go_string.h"
@@ -58,12 +59,17 @@ class AlertReader {
 
  private:
   core::Labels Labels() {
-    labels_.clear();
-    reader_.Object([this](std::string_view key) {
-      labels_.push_back({std::string(key), {}});
-      reader_.String(labels_.back().value);
+    std::size_t count = 0;
+    reader_.Object([&](std::string_view key) {
+      if (count == texts_.size()) texts_.emplace_back();
+      core::Label& text = texts_[count++];
+      text.name = key;
+      text.value.clear();
+      reader_.String(text.value);
     });
-    return core::Labels(std::move(labels_));
+    labels_.clear();
+    for (std::size_t i = 0; i < count; ++i) labels_.push_back({texts_[i].name, texts_[i].value});
+    return core::Labels(std::span(labels_));
   }
   void Time(core::WallTime& time) {
     text_.clear();
@@ -77,7 +83,8 @@ class AlertReader {
 
   JsonReader& reader_;
   std::optional<HttpResponse>& refusal_;
-  std::vector<core::Label> labels_;
+  std::vector<core::Label> texts_;  // their memory serves the next alert again
+  std::vector<core::LabelView> labels_;
   std::string text_;
 };
 
@@ -133,6 +140,27 @@ bool FlagParam(const HttpRequest& request, std::string_view name, bool fallback)
   if (!text || text->empty()) return fallback;
   static constexpr std::string_view kTrue[] = {"1", "t", "T", "TRUE", "true", "True", "yes", "on", "ok", "y"};
   return std::ranges::find(kTrue, *text) != std::end(kTrue);
+}
+
+core::Result<std::vector<alertmanager::AlertView>> CollectAlerts(core::Loop& loop, alertmanager::Alertmanager& alerts,
+                                                                 alertmanager::AlertFilter filter,
+                                                                 core::MonoTime deadline) {
+  const auto shared = std::make_shared<const alertmanager::AlertFilter>(std::move(filter));
+  std::vector<alertmanager::AlertView> all;
+  std::size_t cursor = 0;
+  do {
+    using Piece = std::pair<std::vector<alertmanager::AlertView>, std::size_t>;
+    auto piece = AskLoop<Piece>(loop, deadline, [&alerts, shared, cursor]() -> core::Result<Piece> {
+      Piece next{{}, cursor};
+      next.first = alerts.Alerts(*shared, next.second, alertmanager::kAlertsPerTurn);
+      return next;
+    });
+    if (!piece) return core::Fail(piece.error());
+    std::ranges::move(piece->first, std::back_inserter(all));
+    cursor = piece->second;
+  } while (cursor != 0);
+  std::ranges::sort(all, {}, &alertmanager::AlertView::fingerprint);
+  return all;
 }
 
 std::expected<std::vector<core::Alert>, HttpResponse> ReadPostedAlerts(std::string_view body) {

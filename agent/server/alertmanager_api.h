@@ -32,6 +32,11 @@ core::Result<alertmanager::Matchers> FilterParams(const HttpRequest& request);
 // A flag of the query; anything but a true value of Go's strconv.ParseBool is false, as there.
 bool FlagParam(const HttpRequest& request, std::string_view name, bool fallback);
 
+// All alerts that pass, sorted by fingerprint; taken from the loop a piece a turn. Any thread but the loop's.
+core::Result<std::vector<alertmanager::AlertView>> CollectAlerts(core::Loop& loop, alertmanager::Alertmanager& alerts,
+                                                                 alertmanager::AlertFilter filter,
+                                                                 core::MonoTime deadline);
+
 // What is posted to /api/v2/alerts. The response is the refusal where it does not fit.
 std::expected<std::vector<core::Alert>, HttpResponse> ReadPostedAlerts(std::string_view body);
 

@@ -27,9 +27,12 @@ Routes ExplainRoutes(std::shared_ptr<const ServerContext> context);  // …/aler
 // /api/v2/{status,receivers,alerts,alerts/groups}, as Alertmanager; and /api/v2/{silences,silence/{id}}
 Routes AlertmanagerRoutes(std::shared_ptr<const ServerContext> context);
 Routes SilenceRoutes(std::shared_ptr<const ServerContext> context);
-Routes PageRoutes(std::shared_ptr<const ServerContext> context);  // / and what it needs
+Routes ClusterRoutes(std::shared_ptr<const ServerContext> context);  // for the peers alone, on an address of its own
+Routes PageRoutes(std::shared_ptr<const ServerContext> context);     // / and what it needs
 
-// All of them, in the order of matching.
+// What `pipewarden alertmanager` answers.
+Routes AlertingRoutes(std::shared_ptr<const ServerContext> context);
+// All but ClusterRoutes, in the order of matching.
 Routes AllRoutes(std::shared_ptr<const ServerContext> context);
 
 }  // namespace pipewarden::agent

@@ -28,6 +28,7 @@ struct HttpRequest {
   bool unix_socket = false;  // whoever may open the socket may do everything
   bool loopback = false;     // came in on a loopback address
   bool tls = false;
+  bool keep_alive = false;                        // the connection is meant to stay for the next request
   std::string user{};                             // who has authenticated; "" where no users are configured
   std::map<std::string, std::string> captures{};  // of the route's path: {name}, decoded
   core::MonoTime deadline{};                      // answer before; for Ask

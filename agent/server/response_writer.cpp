@@ -64,9 +64,9 @@ void AppendHeader(std::string& head, std::string_view name, std::string_view val
   head += "\r\n";
 }
 
-std::string Head(const HttpResponse& response, const Headers& extra) {
+std::string Head(const HttpResponse& response, const Headers& extra, bool keep_alive) {
   std::string head = "HTTP/1.1 " + std::to_string(response.status) + " " + std::string(StatusText(response.status));
-  head += "\r\nConnection: close\r\n";
+  head += keep_alive ? "\r\nConnection: keep-alive\r\n" : "\r\nConnection: close\r\n";
   Headers all = response.headers;
   const auto has = [&](std::string_view name) {
     return std::ranges::any_of(all, [&](const auto& header) { return EqualsIgnoreCase(header.first, name); });
@@ -100,7 +100,7 @@ bool Write(mg_connection* connection, std::string_view data) {
 bool Send(mg_connection* connection, HttpResponse response, const Headers& extra, const HttpRequest& request) {
   const bool head_only = request.method == "HEAD";
   if (response.stream) {
-    std::string head = Head(response, extra) + "Transfer-Encoding: chunked\r\n\r\n";
+    std::string head = Head(response, extra, request.keep_alive) + "Transfer-Encoding: chunked\r\n\r\n";
     if (!Write(connection, head)) return false;
     if (head_only) return true;
     bool alive = true;
@@ -121,7 +121,8 @@ bool Send(mg_connection* connection, HttpResponse response, const Headers& extra
       response.headers.emplace_back("Content-Encoding", "gzip");
     }
   }
-  std::string head = Head(response, extra) + "Content-Length: " + std::to_string(response.body.size()) + "\r\n\r\n";
+  std::string head = Head(response, extra, request.keep_alive) +
+                     "Content-Length: " + std::to_string(response.body.size()) + "\r\n\r\n";
   if (head_only) return Write(connection, head);
   if (response.body.size() < kWriteChunk) return Write(connection, head + response.body);
   return Write(connection, head) && Write(connection, response.body);

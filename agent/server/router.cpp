@@ -220,7 +220,7 @@ std::optional<HttpResponse> Router::CheckHost(const HttpRequest& request, const 
   const std::string name = HostName(request.Header("Host"));
   if (name.empty()) return ErrorResponse(envelope, 400, "the request has no valid Host header");
   if (IsAddressOrLocal(name) || std::ranges::find(options_.hosts, name) != options_.hosts.end()) return std::nullopt;
-  if (route != nullptr && route->open && !request.loopback) return std::nullopt;
+  if ((options_.open || (route != nullptr && route->open)) && !request.loopback) return std::nullopt;
   return ErrorResponse(envelope, 403,
                        "the Host '" + name +
                            "' is not one of this agent's names. Use its address, or add the name to allowed_hosts in "
@@ -233,7 +233,7 @@ std::optional<HttpResponse> Router::CheckAccess(HttpRequest& request, const Rout
     return ErrorResponse(route.envelope, 403, "refused: the request comes from a page of another site");
   }
   if (!options_.authenticate) {
-    if (!route.mutates || (route.compatible && request.loopback)) return std::nullopt;
+    if (!route.mutates || options_.open || (route.compatible && request.loopback)) return std::nullopt;
     return ErrorResponse(route.envelope, 403,
                          route.compatible
                              ? "refused: without users this is open on a loopback address only. Give the agent users "

@@ -65,6 +65,7 @@ struct RouterOptions {
   std::vector<std::string>
       hosts{};  // names (without port) that a Host header may carry; addresses and localhost always may
   Authenticator authenticate{};  // empty: no users
+  bool open = false;             // without users everyone may do everything, as with an Alertmanager
   // Whether the parts that handlers ask are there: 503 until then, but for routes that say `always`. Empty: they are.
   std::function<bool()> ready{};
 };

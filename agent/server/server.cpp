@@ -30,6 +30,8 @@ using core::Result;
 
 constexpr std::size_t kMaxDrainedBytes = 256U << 10U;
 constexpr std::string_view kMaxRequestHead = "32768";
+constexpr std::string_view kKeepAliveMs = "5000";  // for which a connection without a request holds its thread
+constexpr int kThreadsPerKept = 4;                 // connections are kept while at most one of so many threads is taken
 
 // What a reload swaps as one: taken by each request for its length.
 struct Rules {
@@ -69,6 +71,7 @@ struct Listener {
   Kind kind = Kind::kAddresses;
   mg_context* context = nullptr;
   CivetwebHooks hooks;
+  int threads = 0;
   core::Clock* clock = nullptr;
   core::Logger logger;
   Metrics* metrics = nullptr;
@@ -79,7 +82,8 @@ struct Listener {
   Listener(Kind listener_kind, int per_peer, core::Logger log)
       : kind(listener_kind), hooks(per_peer), logger(std::move(log)) {}
 
-  Result<void> Start(const std::string& ports, int threads, core::Duration timeout) {
+  Result<void> Start(const std::string& ports, int thread_total, core::Duration timeout) {
+    threads = thread_total;
     const std::string thread_count = std::to_string(threads);
     const std::string timeout_ms =
         std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
@@ -94,7 +98,9 @@ struct Listener {
                              "decode_url",
                              "no",
                              "enable_keep_alive",
-                             "no",
+                             "yes",
+                             "keep_alive_timeout_ms",
+                             kKeepAliveMs.data(),
                              "tcp_nodelay",
                              "1",
                              "listen_backlog",
@@ -212,6 +218,13 @@ HttpRequest MakeRequest(const Listener& listener, const mg_request_info& info) {
   return request;
 }
 
+// Who posts is likely to post again: alerts, samples. Who gets comes back after longer than a thread should wait.
+bool WantsKeepAlive(const HttpRequest& request, const mg_request_info& info) {
+  if (request.method != "POST") return false;
+  const std::string_view wish = request.Header("Connection");
+  return wish.empty() ? std::string_view(info.http_version) == "1.1" : EqualsIgnoreCase(wish, "keep-alive");
+}
+
 // Runs a request through router and handler; gives the response and whether the body was read to its end.
 HttpResponse Answer(const Router& router, HttpRequest& request, mg_connection* connection, const mg_request_info& info,
                     const core::Clock& clock, std::string& route_name, bool& body_read) {
@@ -238,7 +251,6 @@ HttpResponse Answer(const Router& router, HttpRequest& request, mg_connection* c
 int HandleRequest(mg_connection* connection) {
   auto& listener = *static_cast<Listener*>(mg_get_user_data(mg_get_context(connection)));
   const mg_request_info& info = *mg_get_request_info(connection);
-  mg_disable_connection_keep_alive(connection);
   const auto rules = listener.rules();
   const core::MonoTime started = listener.clock->Monotonic();
   HttpRequest request = MakeRequest(listener, info);
@@ -247,7 +259,10 @@ int HandleRequest(mg_connection* connection) {
   HttpResponse response = Answer(listener.kind == Kind::kHealth ? rules->health_router : rules->router, request,
                                  connection, info, *listener.clock, route, body_read);
   const int status = response.status;
-  Send(connection, std::move(response), rules->headers, request);
+  request.keep_alive =
+      body_read && WantsKeepAlive(request, info) && listener.hooks.limit.open() * kThreadsPerKept <= listener.threads;
+  const bool sent = Send(connection, std::move(response), rules->headers, request);
+  if (!sent || !request.keep_alive) mg_disable_connection_keep_alive(connection);
   if (!body_read) Drain(connection, *listener.clock);
   listener.metrics->requests->Add({{"route", route}, {"code", std::to_string(status)}}).Increment();
   listener.metrics->duration->Observe(core::ToSeconds(listener.clock->Monotonic() - started));
@@ -265,6 +280,7 @@ int HandleBegin(mg_connection* connection) {
     return HandleRequest(connection);
   } catch (const std::exception& error) {
     auto& listener = *static_cast<Listener*>(mg_get_user_data(mg_get_context(connection)));
+    mg_disable_connection_keep_alive(connection);
     listener.logger.Error("a request ended by an exception", {{"error", error.what()}});
     return 500;
   }
@@ -323,6 +339,7 @@ struct Server::State {
   Result<std::shared_ptr<const Rules>> MakeRules(WebConfig config) const {
     RouterOptions router_options;
     router_options.ready = options.ready;
+    router_options.open = options.open;
     router_options.hosts = OwnNames();
     for (const auto& names : {options.hosts, config.allowed_hosts}) {
       for (const std::string& name : names) router_options.hosts.push_back(HostName(name));

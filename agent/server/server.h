@@ -1,8 +1,8 @@
 // The web server: civetweb beneath, the router above. One thread holds one connection, so threads are many and what a
 // connection may hold them for is bounded: a short time for the request's head and for each read and write, connections
-// capped by peer when they open (connection_limit.h), no keep-alive. Up to three listeners, each with threads of its
-// own: the addresses, the Unix socket, and an optional one for health alone, without TLS and users, for who asks
-// whether the agent lives (a kubelet).
+// capped by peer when they open (connection_limit.h), kept after a POST only while most threads are free. Up to three
+// listeners, each with threads of its own: the addresses, the Unix socket, and an optional one for health alone,
+// without TLS and users, for who asks whether the agent lives (a kubelet).
 //
 // Start and Stop belong to one thread (the main one); everything else is safe from any thread.
 #pragma once
@@ -30,6 +30,7 @@ struct ServerOptions {
   bool storage_is_locked = false;       // by the caller, with StorageLock; else the server locks it
   std::string web_config_file{};        // "" is none
   std::vector<std::string> hosts{};     // names for Host headers beside those of the web configuration
+  bool open = false;                    // see RouterOptions
   std::function<bool()> ready{};        // until then 503 but for the health routes; empty: always. Any thread.
   int threads = 64;
   int connections_per_peer = 24;

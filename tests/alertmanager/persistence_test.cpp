@@ -35,6 +35,29 @@ BOOST_AUTO_TEST_CASE(what_was_told_is_not_told_again_and_the_resolve_is) {
   BOOST_TEST(Heard() == "960s resolved a");  // 660 s (flushed at once, nothing to tell) + 5 min
 }
 
+// More than are grouped in one turn of the loop.
+BOOST_AUTO_TEST_CASE(many_alerts_and_groups_stay_as_they_are_over_reloads_and_a_restart) {
+  Apply(kPlain);
+  const auto name = [](int i) { return "a" + std::to_string(i); };
+  const auto job = [](int i) { return std::vector<core::Label>{{"job", std::to_string(i % 400)}}; };
+  for (int i = 0; i < 1000; ++i) Fire(name(i), job(i));
+  loop.Advance(1min);
+  BOOST_TEST(teller.told.size() == 400U);
+  Apply(kPlain + "inhibit_rules: []\n");
+  Apply(kPlain);  // while the one before is under way
+  Fire("new", job(0));
+  loop.Advance(270s);  // the tick at 330 s
+  BOOST_TEST(teller.told.size() == 401U);
+  Restart(1min);
+  loop.Advance(4min);
+  BOOST_TEST(manager->Alerts().size() == 1001U);
+  BOOST_TEST(teller.told.size() == 401U);
+  for (int i = 0; i < 1000; ++i) Resolve(name(i), job(i));
+  Resolve("new", job(0));
+  loop.Advance(5min);
+  BOOST_TEST(teller.told.size() == 801U);
+}
+
 BOOST_AUTO_TEST_CASE(what_was_not_told_yet_is_told_after_the_start) {
   Apply(kPlain);
   Fire("a");

@@ -1,6 +1,8 @@
-"""Alerts taken in, held and told: ours beside Debian's Alertmanager, one after the other in one run.
+"""Alerts taken in, held and told: ours beside Alertmanager, Debian's and the newest, one after the other in one run.
 
 Usage: alerting_bench.py [ALERTS]   (100000 unless said)
+
+What counts are the ratios at the end: a busy machine is slow for all.
 """
 import http.client
 import http.server
@@ -123,6 +125,7 @@ def latencies(process, hook):
 
 
 def measure(name, process, hook, alerts):
+    """What each measured, for the ratios."""
     time.sleep(1)
     idle = memory(process.pid)
     told = latencies(process, hook)
@@ -131,10 +134,13 @@ def measure(name, process, hook, alerts):
     fivehundreds = take_in(process, alerts - 21_000, 500, 0)
     held = memory(process.pid)
     more, took, cpu = full_get(process, alerts)
+    p99 = told[len(told) * 99 // 100]
     print(f"{name:14} CPU an alert, batches of 500: {fivehundreds:6.1f} us   of 50: {fifties:6.1f} us   of 1: {ones:6.1f} us")
     print(f"{name:14} resident: {idle:6.1f} MiB empty, {held:6.1f} MiB with {alerts} alerts; "
           f"a full GET: {more:6.1f} MiB more, {took:5.2f} s, {cpu:5.2f} s CPU")
-    print(f"{name:14} alert to webhook: p50 {told[len(told) // 2]:5.2f} ms, p99 {told[len(told) * 99 // 100]:5.2f} ms", flush=True)
+    print(f"{name:14} alert to webhook: p50 {told[len(told) // 2]:5.2f} ms, p99 {p99:5.2f} ms", flush=True)
+    return {"CPU in batches of 500": fivehundreds, "of 50": fifties, "of 1": ones, "resident": held, "more for a GET": more,
+            "p99 to the webhook": p99}
 
 
 def stall(agent):
@@ -156,7 +162,7 @@ def ours(folder, alerts):
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
-    measure("pipewarden", agent, hook, alerts)
+    measured = measure("pipewarden", agent, hook, alerts)
     time.sleep(17)  # a checkpoint, where one is due
     stop.set()
     watcher.join()
@@ -167,20 +173,29 @@ def ours(folder, alerts):
     print(f"pipewarden     start with {alerts} alerts in the journal: {time.perf_counter() - start:.2f} s, "
           f"{memory(agent.pid):.1f} MiB")
     agent.stop()
+    return measured
 
 
-def theirs(folder, alerts):
+def theirs(folder, alerts, name):
     hook = Hook()
-    process = peer.load("alertmanager").start(folder, ALERTMANAGER.format(port=hook.port))
-    measure("alertmanager", process, hook, alerts)
+    process = peer.load(name).start(folder, ALERTMANAGER.format(port=hook.port))
+    measured = measure(name, process, hook, alerts)
     process.stop()
+    return measured
 
 
 def main(folder):
     alerts = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    for run in (ours, theirs):
-        (folder / run.__name__).mkdir()
-        run(folder / run.__name__, alerts)
+    own = ours(new(folder / "ours"), alerts)
+    for name in ("alertmanager", "alertmanager3"):
+        measured = theirs(new(folder / name), alerts, name)
+        print(f"ours / {name}: " + ", ".join(f"{what} {own[what] / max(of, 0.001):.2f}" for what, of in measured.items()))
 
 
+def new(folder):
+    folder.mkdir()
+    return folder
+
+
+lib.FETCH = True
 lib.main(main)

@@ -72,7 +72,7 @@ struct Fixture {
 
   HttpReply Ask(const std::string& head, const std::string& body = "", const std::string& from = "") const {
     HttpPeer peer("127.0.0.1", port, from);
-    peer.Send(head + "\r\nHost: 127.0.0.1\r\n\r\n" + body);
+    peer.Send(head + "\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n" + body);
     return peer.Receive();
   }
 };
@@ -134,6 +134,27 @@ BOOST_AUTO_TEST_CASE(bodies_are_bounded) {
              413);
 }
 
+BOOST_AUTO_TEST_CASE(a_connection_is_kept_after_a_post) {
+  Start();
+  const std::string post = "POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n";
+  HttpPeer peer("127.0.0.1", port);
+  peer.Send(post + "\r\nfirst" + post + "Connection: close\r\n\r\nagain");
+  const HttpReply both = peer.Receive();
+  BOOST_TEST(both.headers.at("connection") == "keep-alive");
+  BOOST_TEST(both.body.starts_with("firstHTTP/1.1 200"));
+  BOOST_TEST(both.body.ends_with("again"));
+
+  // Not where many have one: each holds a thread.
+  std::vector<std::unique_ptr<HttpPeer>> others;
+  for (int i = 0; i < 20; ++i) {
+    others.push_back(std::make_unique<HttpPeer>("127.0.0.1", port, "127.0.0." + std::to_string(2 + i)));
+    others.back()->Send(post);
+  }
+  HttpPeer late("127.0.0.1", port);
+  late.Send(post + "\r\nhello");
+  BOOST_TEST(late.Receive().headers.at("connection") == "close");
+}
+
 BOOST_AUTO_TEST_CASE(bad_requests_are_answered) {
   Start();
   BOOST_TEST(Ask("GET /-/healthy HTTP/1.1\r\nX: " + std::string(100'000, 'x')).status == 400);
@@ -155,7 +176,7 @@ BOOST_AUTO_TEST_CASE(the_unix_socket_may_do_everything) {
   BOOST_REQUIRE(stat(server->socket_path().c_str(), &info) == 0);
   BOOST_TEST((info.st_mode & 0777U) == 0600U);
   HttpPeer peer(server->socket_path(), 0);
-  peer.Send("POST /own HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+  peer.Send("POST /own HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
   BOOST_TEST(peer.Receive().body == "done by ");
 }
 
