@@ -348,7 +348,9 @@ core::Result<VectorValue> Evaluator::EvalSelector(const VectorSelector& selector
   if (!shift) return core::Fail(shift.error());
   const TimestampMs first = shift->Of(steps.start);
   const TimestampMs last = shift->Of(steps.last());
-  const SelectHints hints{.from = first - lookback_ms_ + 1, .to = last};
+  const SelectHints hints{.from = first - lookback_ms_ + 1, .to = last, .check = [this](std::size_t) {
+                            return CheckLimits(0);  // cells are held, not samples
+                          }};
   auto set = querier_->Select(hints, selector.matchers);
   if (!set) return core::Fail(set.error());
   VectorValue vector(steps.count);
@@ -518,7 +520,11 @@ core::Result<void> MatrixReader::OpenSelector(const MatrixSelector& matrix, cons
   from_ = Start(steps.start) + 1;
   to_ = End(steps.last());
   summary_only_ = evaluator_->summary_only_.contains(matrix.vector.get());
-  auto set = evaluator_->querier_->Select({.from = from_, .to = to_}, matrix.vector->matchers);
+  auto set = evaluator_->querier_->Select(
+      {.from = from_,
+       .to = to_,
+       .check = [evaluator = evaluator_](std::size_t samples) { return evaluator->CheckLimits(samples); }},
+      matrix.vector->matchers);
   if (!set) return core::Fail(set.error());
   set_ = std::move(*set);
   return {};

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <span>
@@ -83,7 +84,8 @@ class SeriesSet {
   virtual const LabelsPtr& labels(std::size_t index) const = 0;
 
   // Appends the samples with from <= time <= to (both ends included), staleness markers among them. Fails only where
-  // stored data does not read back (kCorrupt, kInternal); `out` then holds what was read before.
+  // stored data does not read back (kCorrupt, kInternal) or SelectHints::check says no; `out` then holds what was read
+  // before.
   virtual core::Result<void> Read(std::size_t index, TimestampMs from, TimestampMs to, SampleColumns& out) const = 0;
 
   // Appends the newest sample with from <= time <= to, if there is one. What instant queries and rules ask for all day:
@@ -106,6 +108,8 @@ struct SelectHints {
   TimestampMs from = 0;
   TimestampMs to = 0;
   std::size_t limit = 0;  // series wanted at most (0: all), for /api/v1/series
+  // Asked now and then while a long series is read, with how many samples of it there are; its error ends the reading.
+  std::function<core::Result<void>(std::size_t samples)> check = {};
 };
 
 class Querier {

@@ -2,6 +2,7 @@
 // series' newest sample; samples are decoded when they are asked for, under the head's lock for a series at a time.
 // What was appended after the querier was opened stays hidden by its time.
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "rules/storage/storage.h"
@@ -30,8 +31,9 @@ class StorageSeriesSet final : public promql::SeriesSet {
     bool last_known = false;  // its newest sample is in memory
   };
 
-  StorageSeriesSet(const Storage& storage, core::TimestampMs visible_until, std::vector<Entry> entries)
-      : storage_(storage), visible_until_(visible_until), entries_(std::move(entries)) {}
+  StorageSeriesSet(const Storage& storage, core::TimestampMs visible_until, const promql::SelectHints& hints,
+                   std::vector<Entry> entries)
+      : storage_(storage), visible_until_(visible_until), check_(hints.check), entries_(std::move(entries)) {}
 
   std::size_t size() const override { return entries_.size(); }
   const promql::LabelsPtr& labels(std::size_t index) const override { return entries_[index].labels; }
@@ -56,6 +58,8 @@ class StorageSeriesSet final : public promql::SeriesSet {
       // A damaged segment counts as absent: Maintain sets it aside and tells.
       auto read = (*segment)->Read(ref, from, to, storage_.cache_, out);
       if (!read && read.error().code != core::ErrorCode::kCorrupt) return read;
+      if (check_)
+        if (auto go_on = check_(out.size()); !go_on) return go_on;
     }
     out.Append(std::move(in_head));
     return {};
@@ -77,6 +81,7 @@ class StorageSeriesSet final : public promql::SeriesSet {
  private:
   const Storage& storage_;
   const core::TimestampMs visible_until_;
+  const std::function<core::Result<void>(std::size_t)> check_;
   const std::vector<Entry> entries_;
 };
 
@@ -101,7 +106,7 @@ class StorageQuerier final : public promql::Querier {
                            !series.open.empty() || !series.closed.empty()});
       }
     }
-    return std::make_unique<StorageSeriesSet>(storage_, visible_until_, std::move(entries));
+    return std::make_unique<StorageSeriesSet>(storage_, visible_until_, hints, std::move(entries));
   }
 
   core::Result<std::vector<std::string>> LabelNames(const promql::SelectHints& hints,

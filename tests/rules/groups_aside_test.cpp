@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(cancel_ends_what_is_under_way) {
     outcome.unfinished = true;
     return outcome;
   });
-  begun.acquire();
+  BOOST_REQUIRE(begun.try_acquire_for(std::chrono::seconds(60)));
   const auto cancelled = aside.Cancel();
   BOOST_REQUIRE(cancelled.size() == 1U);
   BOOST_TEST(cancelled[0].outcome.unfinished);
@@ -46,10 +46,10 @@ BOOST_AUTO_TEST_CASE(nothing_is_told_after_cancel) {
   std::binary_semaphore go_on(0);
   GroupsAside aside(kLogger, [&] {
     told.release();
-    go_on.acquire();
+    BOOST_CHECK(go_on.try_acquire_for(std::chrono::seconds(60)));
   });
   aside.Start(Group(), [] { return RuleGroup::Outcome{}; });
-  told.acquire();
+  BOOST_REQUIRE(told.try_acquire_for(std::chrono::seconds(60)));
   auto cancelled = std::async(std::launch::async, [&] { return aside.Cancel().size(); });
   BOOST_TEST((cancelled.wait_for(std::chrono::milliseconds(50)) == std::future_status::timeout));
   go_on.release();

@@ -320,7 +320,7 @@ BOOST_FIXTURE_TEST_CASE(a_slow_group_is_evaluated_aside_and_delays_nobody, SlowN
   BOOST_TEST(Counter(*node.registry, "pipewarden_rule_group_iterations_missed_total") == 1);
   BOOST_TEST(Counter(*node.registry, "pipewarden_rule_group_iterations_total") == 2);
   clock.Open();
-  finished.acquire();
+  BOOST_REQUIRE(finished.try_acquire_for(std::chrono::seconds(60)));
   node.manager->Collect();
   BOOST_TEST(node.Series("slow:sum") == "{} 15=2000\n");
   BOOST_TEST(node.sent.size() == 1U);
@@ -332,7 +332,7 @@ BOOST_FIXTURE_TEST_CASE(a_slow_group_is_evaluated_aside_and_delays_nobody, SlowN
   BOOST_TEST(Count("group_judgements") == 0);
   // It begins aside, too; what a tick brings of it is there with the next at the latest.
   node.Tick();
-  finished.acquire();
+  BOOST_REQUIRE(finished.try_acquire_for(std::chrono::seconds(60)));
   BOOST_TEST(node.Series("slow:sum") == "{} 15=2000 45=2000\n");
   // A reload does not wait for it: held in the midst of its second rule it is left unfinished, and no rule has failed.
   clock.Close(100);
@@ -343,8 +343,8 @@ BOOST_FIXTURE_TEST_CASE(a_slow_group_is_evaluated_aside_and_delays_nobody, SlowN
   BOOST_TEST(Count("evaluation_failures") == 0);
   clock.Open();
   node.Tick();
-  finished.acquire();
-  finished.acquire();
+  BOOST_REQUIRE(finished.try_acquire_for(std::chrono::seconds(60)));
+  BOOST_REQUIRE(finished.try_acquire_for(std::chrono::seconds(60)));
   BOOST_TEST(node.Series("slow:sum") == "{} 15=2000 45=2000 75=2000\n");
   BOOST_TEST(node.manager->Snapshot()->groups[0]->rules[1].health == "ok");
   BOOST_TEST(node.Series("quick:up") == "{} 15=1 30=1 45=1 60=1 75=1\n");
@@ -368,8 +368,8 @@ BOOST_FIXTURE_TEST_CASE(a_slow_group_that_a_reload_cuts_short_runs_again_with_th
   BOOST_TEST(Count("evaluations") == 1);
   clock.Open();
   node.Tick();
-  finished.acquire();
-  finished.acquire();
+  BOOST_REQUIRE(finished.try_acquire_for(std::chrono::seconds(60)));
+  BOOST_REQUIRE(finished.try_acquire_for(std::chrono::seconds(60)));
   node.manager->Collect();
   BOOST_TEST(node.Series("slow:sum") == "{} 30=2000\n");
   BOOST_TEST(Count("group_iterations") == 2);
@@ -390,7 +390,7 @@ BOOST_FIXTURE_TEST_CASE(a_reload_moves_a_slow_group_with_the_clock, SlowNode) {
   node.Apply(rules);
   clock.Open();
   node.Tick();
-  finished.acquire();
+  BOOST_REQUIRE(finished.try_acquire_for(std::chrono::seconds(60)));
   node.manager->Collect();
   BOOST_TEST(active_at() == kStart + kTick);
   clock.Close();
@@ -426,7 +426,7 @@ BOOST_FIXTURE_TEST_CASE(a_slow_group_sends_the_alerts_of_a_rule_before_it_comes_
   BOOST_TEST(node.Series("slow:count") == "");
   BOOST_TEST(node.sent.size() == 1U);
   clock.Open();
-  finished.acquire();
+  BOOST_REQUIRE(finished.try_acquire_for(std::chrono::seconds(60)));
   node.manager->Collect();
   BOOST_TEST(node.Series("slow:count") == "{} 15=2000\n");
   BOOST_TEST(node.sent.size() == 1U);
