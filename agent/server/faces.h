@@ -14,7 +14,7 @@ using Routes = std::vector<Route>;
 
 Routes HealthRoutes(std::shared_ptr<const ServerContext> context);       // /-/healthy /-/ready /-/reload
 Routes MetricsRoutes(std::shared_ptr<const ServerContext> context);      // /metrics
-Routes QueryRoutes(std::shared_ptr<const ServerContext> context);        // /api/v1/…, as Prometheus
+Routes QueryRoutes(std::shared_ptr<const ServerContext> context);        // /api/v1/…, as Prometheus; /query
 Routes FederateRoutes(std::shared_ptr<const ServerContext> context);     // /federate
 Routes RuleRoutes(std::shared_ptr<const ServerContext> context);         // /api/v1/rules, alerts
 Routes StatusRoutes(std::shared_ptr<const ServerContext> context);       // /api/v1/metadata, targets, status/…

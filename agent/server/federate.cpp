@@ -1,20 +1,102 @@
 // /federate: the newest samples of the series that match, in the text format, as Prometheus gives them to another one
 // that scrapes it (web/federate.go): with the external labels, an `instance` label even if empty, sorted by name and
-// labels, nothing stale, nothing older than the lookback.
+// labels, nothing stale, nothing older than the lookback. Names outside the classic charset are escaped as the Accept
+// header asks: with underscores unless it says otherwise, for older scrapers take no others.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <iterator>
+#include <optional>
 #include <set>
+#include <vector>
 
 #include "agent/server/faces.h"
-#include "agent/server/json_text.h"
 #include "agent/server/query.h"
 #include "core/model/float_histogram.h"
 #include "core/text/go_float.h"
+#include "core/text/utf8.h"
 #include "rules/promql/engine.h"
 
 namespace pipewarden::agent {
 namespace {
 
-constexpr std::string_view kContentType = "text/plain; version=0.0.4; charset=utf-8";
+constexpr std::string_view kContentType = "text/plain; version=0.0.4; charset=utf-8; escaping=";
+
+// How a name is written that the classic charset does not allow: quoted, or as one that it allows.
+enum class Escaping { kNone, kUnderscores, kDots, kValues };
+constexpr std::string_view kEscapings[] = {"allow-utf-8", "underscores", "dots", "values"};
+
+std::vector<std::string_view> SplitTrimmed(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(separator), text.size());
+    std::string_view part = text.substr(0, end);
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ')) part.remove_suffix(1);
+    parts.push_back(part);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+// As Prometheus' library does (common/expfmt): the clauses of an Accept header in order of their weights, and each may
+// bring a scheme, until one is this format's.
+Escaping NegotiateEscaping(std::string_view accept) {
+  struct Clause {
+    double weight = 1;
+    bool is_text = false;
+    std::optional<Escaping> escaping{};
+  };
+  std::vector<Clause> clauses;
+  for (const std::string_view item : SplitTrimmed(accept, ',')) {
+    Clause clause;
+    bool first = true;
+    bool other_version = false;
+    for (const std::string_view part : SplitTrimmed(item, ';')) {
+      if (first) clause.is_text = part == "text/plain" || part == "text/*";
+      if (part.starts_with("version=")) other_version = part != "version=0.0.4";
+      if (part.starts_with("q=")) clause.weight = std::strtod(std::string(part.substr(2)).c_str(), nullptr);
+      for (std::size_t i = 0; i < std::size(kEscapings); ++i)
+        if (!first && part.starts_with("escaping=") && part.substr(9) == kEscapings[i])
+          clause.escaping = static_cast<Escaping>(i);
+      first = false;
+    }
+    clause.is_text = clause.is_text && !other_version;
+    clauses.push_back(clause);
+  }
+  std::ranges::stable_sort(clauses, std::ranges::greater{}, &Clause::weight);
+  Escaping escaping = Escaping::kUnderscores;
+  for (const Clause& clause : clauses) {
+    escaping = clause.escaping.value_or(escaping);
+    if (clause.is_text) break;
+  }
+  return escaping;
+}
+
+std::string EscapedName(std::string_view name, Escaping escaping) {
+  if (escaping == Escaping::kNone || core::IsValidMetricName(name)) return std::string(name);
+  std::string out = escaping == Escaping::kValues ? "U__" : "";
+  const std::size_t size = name.size();
+  while (!name.empty()) {
+    const bool first = name.size() == size;
+    const char32_t rune = core::TakeUtf8(name);
+    const bool plain = rune < 0x80 && (std::isalpha(static_cast<int>(rune)) != 0 || rune == '_' || rune == ':' ||
+                                       (std::isdigit(static_cast<int>(rune)) != 0 && !first));
+    if (rune == '_' && escaping != Escaping::kUnderscores)
+      out += "__";
+    else if (plain)
+      out += static_cast<char>(rune);
+    else if (escaping == Escaping::kUnderscores)
+      out += '_';
+    else if (escaping == Escaping::kDots)
+      out += rune == '.' ? "_dot_" : "__";
+    else
+      out += fmt::format("_{:x}_", static_cast<std::uint32_t>(rune));
+  }
+  return out;
+}
 
 struct Newest {
   core::Labels labels;
@@ -32,8 +114,9 @@ void AppendEscaped(std::string& out, std::string_view text) {
   }
 }
 
-void AppendLine(std::string& out, const Newest& one, std::string_view suffix, std::string_view le, double number) {
-  const std::string name = std::string(one.labels.Get(core::kMetricName)) + std::string(suffix);
+void AppendLine(std::string& out, const Newest& one, Escaping escaping, std::string_view suffix, std::string_view le,
+                double number) {
+  const std::string name = EscapedName(one.labels.Get(core::kMetricName), escaping) + std::string(suffix);
   const bool plain = core::IsValidMetricName(name);
   bool first = true;
   if (plain) out += name;
@@ -45,10 +128,11 @@ void AppendLine(std::string& out, const Newest& one, std::string_view suffix, st
     first = false;
   }
   bool has_instance = false;
-  const auto append = [&](std::string_view label, std::string_view value) {
+  const auto append = [&](std::string_view unescaped, std::string_view value) {
     if (!first) out += ',';
     first = false;
-    if (core::IsValidLabelName(label)) {
+    const std::string label = EscapedName(unescaped, escaping);
+    if (core::IsValidMetricName(label)) {
       out += label;
     } else {
       out += '"';
@@ -70,16 +154,14 @@ void AppendLine(std::string& out, const Newest& one, std::string_view suffix, st
   if (!has_instance) append("instance", "");
   if (!le.empty()) append("le", le);
   out += "} ";
-  std::string value;
-  AppendJsonValue(value, number);
-  out.append(value, 1, value.size() - 2);
+  out += core::FormatGoFloat(number, 'g', -1);
   out += ' ';
   out += std::to_string(one.sample.time);
   out += '\n';
 }
 
-void AppendLines(std::string& out, const Newest& one) {
-  if (one.histogram == nullptr) return AppendLine(out, one, "", "", one.sample.value);
+void AppendLines(std::string& out, const Newest& one, Escaping escaping) {
+  if (one.histogram == nullptr) return AppendLine(out, one, escaping, "", "", one.sample.value);
   const core::FloatHistogram& histogram = *one.histogram;
   const auto bounds = histogram.custom_bounds();
   double count = 0;
@@ -87,11 +169,11 @@ void AppendLines(std::string& out, const Newest& one) {
   for (std::size_t i = 0; i < bounds.size(); ++i) {
     for (; bucket != histogram.positive.end() && static_cast<std::size_t>(bucket->index) <= i; ++bucket)
       count += bucket->count;
-    AppendLine(out, one, "_bucket", core::FormatGoFloat(bounds[i], 'g', -1), count);
+    AppendLine(out, one, escaping, "_bucket", core::FormatGoFloat(bounds[i], 'g', -1), count);
   }
-  AppendLine(out, one, "_bucket", "+Inf", histogram.count);
-  AppendLine(out, one, "_sum", "", histogram.sum);
-  AppendLine(out, one, "_count", "", histogram.count);
+  AppendLine(out, one, escaping, "_bucket", "+Inf", histogram.count);
+  AppendLine(out, one, escaping, "_sum", "", histogram.sum);
+  AppendLine(out, one, escaping, "_count", "", histogram.count);
 }
 
 core::Result<void> Collect(const ServerContext& context, const std::vector<std::vector<core::Matcher>>& wanted,
@@ -125,7 +207,7 @@ core::Result<void> Collect(const ServerContext& context, const std::vector<std::
 }
 
 HttpResponse Federate(const ServerContext& context, const HttpRequest& request) {
-  auto wanted = MatchParams(request);
+  auto wanted = MatchParams(request, true);
   if (!wanted) return TextResponse(wanted.error().message + "\n", 400);
   core::Labels external;
   if (context.settings) {
@@ -141,7 +223,9 @@ HttpResponse Federate(const ServerContext& context, const HttpRequest& request) 
     return order != 0 ? order < 0 : a.labels < b.labels;
   });
   HttpResponse response = TextResponse({});
-  response.content_type = kContentType;
+  const Escaping escaping = NegotiateEscaping(request.Header("Accept"));
+  response.content_type = std::string(kContentType) + std::string(kEscapings[static_cast<std::size_t>(escaping)]);
+  response.headers.emplace_back("Vary", "Accept");
   std::string_view family;
   bool of_histograms = false;
   for (const Newest& one : all) {
@@ -150,16 +234,17 @@ HttpResponse Federate(const ServerContext& context, const HttpRequest& request) 
       family = name;
       of_histograms = one.histogram != nullptr;
       response.body += "# TYPE ";
-      if (core::IsValidMetricName(name)) {
-        response.body += name;
+      const std::string escaped = EscapedName(name, escaping);
+      if (core::IsValidMetricName(escaped)) {
+        response.body += escaped;
       } else {
         response.body += '"';
-        AppendEscaped(response.body, name);
+        AppendEscaped(response.body, escaped);
         response.body += '"';
       }
       response.body += of_histograms ? " histogram\n" : " untyped\n";
     }
-    AppendLines(response.body, one);
+    AppendLines(response.body, one, escaping);
   }
   return response;
 }

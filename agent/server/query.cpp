@@ -3,12 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <set>
 
 #include "agent/server/faces.h"
 #include "agent/server/json_text.h"
-#include "core/async/mutex.h"
+#include "agent/server/query_gate.h"
+#include "agent/server/query_page.h"
 #include "core/text/escape.h"
 #include "core/text/utf8.h"
 #include "rules/promql/parser.h"
@@ -28,33 +31,6 @@ constexpr core::Duration kLongest = std::chrono::minutes(2);
 // Far past and future, as far as a nanosecond clock can tell.
 constexpr TimestampMs kMinTime = -9'000'000'000'000;
 constexpr TimestampMs kMaxTime = 9'000'000'000'000;
-
-// Bounds how many queries run at once: each may hold memory and burns a core.
-class Gate {
- public:
-  explicit Gate(int places) : places_(places) {}
-  bool Enter(core::Duration patience) {
-    const core::MutexLock lock(mutex_);
-    const auto until = std::chrono::steady_clock::now() + patience;
-    while (places_ == 0) {
-      const auto left = until - std::chrono::steady_clock::now();
-      if (left <= core::Duration::zero() || !freed_.WaitFor(mutex_, left)) break;
-    }
-    if (places_ == 0) return false;
-    --places_;
-    return true;
-  }
-  void Leave() {
-    const core::MutexLock lock(mutex_);
-    ++places_;
-    freed_.NotifyOne();
-  }
-
- private:
-  core::Mutex mutex_;
-  core::CondVar freed_;
-  int places_ GUARDED_BY(mutex_);
-};
 
 // A label name that is no classic one, as it stands in a path: U__http_2e_status is http.status.
 std::string UnescapeName(const std::string& name) {
@@ -83,7 +59,8 @@ std::string UnescapeName(const std::string& name) {
 
 class Face {
  public:
-  explicit Face(std::shared_ptr<const ServerContext> context) : context_(std::move(context)) {}
+  Face(std::shared_ptr<const ServerContext> context, std::shared_ptr<QueryGate> gate)
+      : context_(std::move(context)), gate_(std::move(gate)) {}
 
   HttpResponse Query(const HttpRequest& request) {
     auto limit = LimitParam(request);
@@ -249,12 +226,12 @@ class Face {
   HttpResponse Evaluate(const HttpRequest& request, const rules::promql::EvalLimits& limits, std::size_t limit,
                         F evaluate) {
     const core::MonoTime asked = context_->clock->Monotonic();
-    if (!gate_.Enter(*limits.deadline - asked))
+    if (!gate_->Enter(*limits.deadline - asked))
       return ErrorResponse(Envelope::kPrometheus, 503, "query timed out in query queue");
     const core::MonoTime start = context_->clock->Monotonic();
     auto result = evaluate();
     const core::MonoTime end = context_->clock->Monotonic();
-    gate_.Leave();
+    gate_->Leave();
     if (!result) return Failed(result.error());
     std::string stats;
     if (!request.Param("stats").value_or("").empty()) {
@@ -307,7 +284,7 @@ class Face {
   }
 
   std::shared_ptr<const ServerContext> context_;
-  Gate gate_{4};
+  std::shared_ptr<QueryGate> gate_;
 };
 
 Route Row(std::string_view methods, std::string_view path, std::shared_ptr<Face> face,
@@ -325,8 +302,10 @@ Route Row(std::string_view methods, std::string_view path, std::shared_ptr<Face>
 
 Routes QueryRoutes(std::shared_ptr<const ServerContext> context) {
   if (context->engine == nullptr || context->storage == nullptr) return {};
-  auto face = std::make_shared<Face>(std::move(context));
-  return {
+  auto gate = std::make_shared<QueryGate>(4);
+  Routes pages = QueryPageRoutes(context, gate);
+  auto face = std::make_shared<Face>(std::move(context), std::move(gate));
+  Routes routes{
       Row("GET POST", "/api/v1/query", face, &Face::Query),
       Row("GET POST", "/api/v1/query_range", face, &Face::QueryRange),
       Row("GET POST", "/api/v1/series", face, &Face::Series),
@@ -335,6 +314,8 @@ Routes QueryRoutes(std::shared_ptr<const ServerContext> context) {
       Row("GET POST", "/api/v1/query_exemplars", face, &Face::QueryExemplars),
       Row("GET POST", "/api/v1/format_query", face, &Face::FormatQuery),
   };
+  std::ranges::move(pages, std::back_inserter(routes));
+  return routes;
 }
 
 }  // namespace pipewarden::agent

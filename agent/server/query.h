@@ -35,7 +35,8 @@ core::Result<core::TimestampMs> TimeParam(const HttpRequest& request, std::strin
                                           std::optional<core::TimestampMs> fallback);
 core::Result<core::TimestampMs> DurationParam(const HttpRequest& request, std::string_view name);
 core::Result<std::size_t> LimitParam(const HttpRequest& request);  // 0: none
-core::Result<std::vector<std::vector<core::Matcher>>> MatchParams(const HttpRequest& request);
+// All match[]; each wants a matcher that does not accept the empty string, but where `any` is true.
+core::Result<std::vector<std::vector<core::Matcher>>> MatchParams(const HttpRequest& request, bool any = false);
 core::Error InvalidParam(std::string_view name, std::string_view why);
 // As Go's strconv does, with its words.
 core::Result<std::int64_t> ParseApiInt(std::string_view text, std::string_view function = "Atoi");

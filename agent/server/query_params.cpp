@@ -1,4 +1,5 @@
 // Parameters of Prometheus' HTTP API, with the errors that it gives.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -101,16 +102,16 @@ core::Result<std::size_t> LimitParam(const HttpRequest& request) {
   return static_cast<std::size_t>(*limit);
 }
 
-core::Result<std::vector<std::vector<core::Matcher>>> MatchParams(const HttpRequest& request) {
+core::Result<std::vector<std::vector<core::Matcher>>> MatchParams(const HttpRequest& request, bool any) {
   std::vector<std::vector<core::Matcher>> all;
   for (const std::string& text : request.Params("match[]")) {
     auto matchers = rules::promql::ParseMetricSelector(text);
-    if (!matchers) {
-      const bool selects_all = matchers.error().message.ends_with("must contain at least one non-empty matcher");
-      if (selects_all) return Fail(ErrorCode::kInvalid, "match[] must contain at least one non-empty matcher");
-      return Fail(matchers.error());
-    }
+    if (!matchers) return Fail(matchers.error());
     all.push_back(std::move(*matchers));
+  }
+  for (const auto& matchers : all) {
+    if (!any && std::ranges::all_of(matchers, &core::Matcher::MatchesEmpty))
+      return Fail(ErrorCode::kInvalid, "match[] must contain at least one non-empty matcher");
   }
   return all;
 }

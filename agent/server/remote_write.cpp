@@ -28,30 +28,45 @@ class Places {
   bool got_;
 };
 
-// nullopt: a kind of message that we do not know.
-std::optional<core::RemoteWriteVersion> VersionOf(std::string_view content_type) {
-  std::string_view proto = "prometheus.WriteRequest";
+// Words and all as Prometheus' library reads it: an error is a kind of message that we do not know.
+core::Result<core::RemoteWriteVersion> VersionOf(std::string_view content_type) {
+  while (content_type.starts_with(' ')) content_type.remove_prefix(1);
+  while (content_type.ends_with(' ')) content_type.remove_suffix(1);
+  const auto fail = [](std::string why) { return core::Fail(core::ErrorCode::kInvalid, std::move(why)); };
+  const std::string whole(content_type);
   std::size_t end = content_type.find(';');
-  if (content_type.substr(0, end) != "application/x-protobuf" && !content_type.empty()) return std::nullopt;
+  if (!content_type.empty() && content_type.substr(0, end) != "application/x-protobuf")
+    return fail("expected application/x-protobuf as the first (media) part, got " + whole + " content-type");
   while (end != std::string_view::npos) {
     content_type.remove_prefix(end + 1);
-    while (content_type.starts_with(' ')) content_type.remove_prefix(1);
     end = content_type.find(';');
-    if (content_type.starts_with("proto="))
-      proto = content_type.substr(6, end == std::string_view::npos ? end : end - 6);
+    const std::string_view part = content_type.substr(0, end);
+    const std::size_t equals = part.find('=');
+    if (equals == std::string_view::npos || part.find('=', equals + 1) != std::string_view::npos)
+      return fail("as per https://www.rfc-editor.org/rfc/rfc9110#parameter expected parameters to be key-values, got " +
+                  std::string(part) + " in " + whole + " content-type");
+    // A space before it keeps it from being seen there; senders that write one mean it all the same.
+    std::string_view name = part.substr(0, equals);
+    while (name.starts_with(' ')) name.remove_prefix(1);
+    if (name != "proto") continue;
+    const std::string_view proto = part.substr(equals + 1);
+    if (proto == "prometheus.WriteRequest") return core::RemoteWriteVersion::k1;
+    if (proto == "io.prometheus.write.v2.Request") return core::RemoteWriteVersion::k2;
+    return fail("got " + whole + " content type; unknown type for remote write protobuf message " + std::string(proto) +
+                ", supported: prometheus.WriteRequest, io.prometheus.write.v2.Request");
   }
-  if (proto == "prometheus.WriteRequest") return core::RemoteWriteVersion::k1;
-  if (proto == "io.prometheus.write.v2.Request") return core::RemoteWriteVersion::k2;
-  return std::nullopt;
+  return core::RemoteWriteVersion::k1;
+}
+
+void AppendWritten(HttpResponse& response, std::size_t samples, std::size_t histograms) {
+  response.headers.emplace_back("X-Prometheus-Remote-Write-Samples-Written", std::to_string(samples));
+  response.headers.emplace_back("X-Prometheus-Remote-Write-Histograms-Written", std::to_string(histograms));
+  response.headers.emplace_back("X-Prometheus-Remote-Write-Exemplars-Written", "0");
 }
 
 HttpResponse Write(const ServerContext& context, std::atomic<int>& taken, const HttpRequest& request) {
   const auto version = VersionOf(request.Header("Content-Type"));
-  if (!version)
-    return TextResponse(
-        "unsupported content type; application/x-protobuf is taken, with proto=prometheus.WriteRequest "
-        "or proto=io.prometheus.write.v2.Request\n",
-        415);
+  if (!version) return TextResponse(version.error().message + "\n", 415);
   const std::string_view encoding = request.Header("Content-Encoding");
   if (!encoding.empty() && !EqualsIgnoreCase(encoding, "snappy"))
     return TextResponse(
@@ -66,15 +81,16 @@ HttpResponse Write(const ServerContext& context, std::atomic<int>& taken, const 
   auto message = core::SnappyDecompress(request.body, kMaxMessage);
   if (!message) return TextResponse(message.error().message + "\n", 400);
   auto decoded = core::DecodeRemoteWrite(std::move(*message), *version);
-  if (!decoded) return TextResponse(decoded.error().message + "\n", 400);
+  if (!decoded) {
+    HttpResponse response = TextResponse(decoded.error().message + "\n", 400);
+    if (*version == core::RemoteWriteVersion::k2) AppendWritten(response, 0, 0);
+    return response;
+  }
   const auto written = context.remote_write(std::move(*decoded), request.deadline);
   if (!written) return TextResponse(written.error().message + "\n", 503);
-  HttpResponse response = written->refused == 0 ? TextResponse("", 204) : TextResponse(written->why + "\n", 400);
-  if (*version == core::RemoteWriteVersion::k2) {
-    response.headers.emplace_back("X-Prometheus-Remote-Write-Samples-Written", std::to_string(written->samples));
-    response.headers.emplace_back("X-Prometheus-Remote-Write-Histograms-Written", std::to_string(written->histograms));
-    response.headers.emplace_back("X-Prometheus-Remote-Write-Exemplars-Written", "0");
-  }
+  const std::string& why = *version == core::RemoteWriteVersion::k2 ? written->each : written->why;
+  HttpResponse response = why.empty() ? TextResponse("", 204) : TextResponse(why + "\n", 400);
+  if (*version == core::RemoteWriteVersion::k2) AppendWritten(response, written->samples, written->histograms);
   return response;
 }
 

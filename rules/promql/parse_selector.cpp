@@ -177,10 +177,6 @@ std::optional<std::vector<core::Matcher>> Parser::ParseSelectorOnly() {
     Unexpected("", "");
     return std::nullopt;
   }
-  if (auto wrong = CheckTypes(*selector, query_)) {
-    FailAt(wrong->at, std::move(wrong->text));
-    return std::nullopt;
-  }
   return std::move(selector->matchers);
 }
 

@@ -208,6 +208,20 @@ void Head::Read(SeriesRef ref, core::TimestampMs from, core::TimestampMs to, pro
   ReadOpen(series.open, from, to, out);
 }
 
+bool Head::HasChunkIn(SeriesRef ref, core::TimestampMs from, core::TimestampMs to) const {
+  const MemSeries& series = *series_[ref];
+  const auto touches = [&](const auto& open) { return open.first_time() <= to && open.last_time() >= from; };
+  if (!series.open.empty() && touches(series.open)) return true;
+  bool found = false;
+  series.closed.ForEach([&](const ChunkView& chunk) {
+    found = chunk.first <= to && chunk.last >= from;
+    return !found && chunk.first <= to;
+  });
+  if (found || histograms_.empty()) return found;
+  const HistogramChunkWriter* histograms = OpenHistograms(ref);
+  return histograms != nullptr && touches(*histograms);
+}
+
 std::vector<SeriesRef> Head::Select(std::span<const core::Matcher> matchers) const {
   return index_.Select(matchers, [&](SeriesRef ref, std::string_view name) {
     for (const SymbolPair& pair : series_[ref]->labels())

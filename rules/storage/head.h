@@ -91,6 +91,8 @@ class Head {
   bool Append(SeriesRef ref, core::TimestampMs time, const core::FloatHistogram& histogram);
   // Appends the samples in [from, to] to `out`.
   void Read(SeriesRef ref, core::TimestampMs from, core::TimestampMs to, promql::SampleColumns& out) const;
+  // Whether a chunk in memory touches [from, to]. REQUIRES: the series exists.
+  bool HasChunkIn(SeriesRef ref, core::TimestampMs from, core::TimestampMs to) const;
   // The series' open chunk of histograms; null where it has none.
   const HistogramChunkWriter* OpenHistograms(SeriesRef ref) const;
 

@@ -183,12 +183,7 @@ core::Result<SegmentCache::Bytes> Segment::Load(std::uint64_t offset, std::size_
   return bytes;
 }
 
-core::Result<void> Segment::Read(SeriesRef ref, core::TimestampMs from, core::TimestampMs to, SegmentCache& cache,
-                                 promql::SampleColumns& out) const {
-  if (damaged()) return core::Fail(core::ErrorCode::kCorrupt, path_ + ": damaged");
-  auto index = Load(index_offset_, std::size_t{blocks_} * kIndexEntryBytes, index_checksum_, cache);
-  if (!index) return core::Fail(index.error());
-  const std::string& entries = **index;
+std::optional<std::size_t> Segment::Find(SeriesRef ref, std::string_view entries) const {
   std::size_t low = 0;
   std::size_t high = blocks_;
   while (low < high) {
@@ -199,7 +194,25 @@ core::Result<void> Segment::Read(SeriesRef ref, core::TimestampMs from, core::Ti
       high = middle;
   }
   const std::size_t at = low * kIndexEntryBytes;
-  if (low == blocks_ || GetFixed(entries, at, 4) != ref) return {};
+  if (low == blocks_ || GetFixed(entries, at, 4) != ref) return std::nullopt;
+  return at;
+}
+
+bool Segment::Has(SeriesRef ref, SegmentCache& cache) const {
+  if (damaged()) return false;
+  const auto index = Load(index_offset_, std::size_t{blocks_} * kIndexEntryBytes, index_checksum_, cache);
+  return index && Find(ref, **index);
+}
+
+core::Result<void> Segment::Read(SeriesRef ref, core::TimestampMs from, core::TimestampMs to, SegmentCache& cache,
+                                 promql::SampleColumns& out) const {
+  if (damaged()) return core::Fail(core::ErrorCode::kCorrupt, path_ + ": damaged");
+  auto index = Load(index_offset_, std::size_t{blocks_} * kIndexEntryBytes, index_checksum_, cache);
+  if (!index) return core::Fail(index.error());
+  const std::string& entries = **index;
+  const auto found = Find(ref, entries);
+  if (!found) return {};
+  const std::size_t at = *found;
   auto block = Load(GetFixed(entries, at + 4, 8), GetFixed(entries, at + 12, 4),
                     static_cast<std::uint32_t>(GetFixed(entries, at + 16, 4)), cache);
   if (!block) return core::Fail(block.error());

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -76,6 +77,8 @@ class Segment {
   // whole chunks before the damage are there then.
   core::Result<void> Read(SeriesRef ref, core::TimestampMs from, core::TimestampMs to, SegmentCache& cache,
                           promql::SampleColumns& out) const;
+  // Whether it has samples of the series; false where its index does not read back.
+  bool Has(SeriesRef ref, SegmentCache& cache) const;
   // Set by a failed Read; the storage then sets the file aside.
   bool damaged() const { return damaged_.load(std::memory_order_relaxed); }
 
@@ -84,6 +87,8 @@ class Segment {
   core::Result<void> ReadFooter();
   core::Result<SegmentCache::Bytes> Load(std::uint64_t offset, std::size_t size, std::uint32_t checksum,
                                          SegmentCache& cache) const;
+  // Where its entry stands in the index, where it has one.
+  std::optional<std::size_t> Find(SeriesRef ref, std::string_view entries) const;
   core::Error Damage(const std::string& what) const;
 
   std::string path_;

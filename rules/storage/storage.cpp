@@ -64,6 +64,26 @@ core::TimestampMs Storage::SealedUntil() const {
   return segments_->empty() ? ChunkWriter::kNever : segments_->back()->end();
 }
 
+core::TimestampMs Storage::OldestTaken(core::TimestampMs now) const {
+  return std::max(SealedUntil(),
+                  now - std::chrono::duration_cast<std::chrono::milliseconds>(options_.retention_time).count());
+}
+
+Storage::NewestSample Storage::NewestOf(SeriesRef ref, bool with_histogram) const {
+  const ReaderLock lock(mutex_);
+  NewestSample newest;
+  const MemSeries* series = head_.Get(ref);
+  if (series == nullptr) return newest;
+  newest.time = series->last_time();
+  newest.value = series->open.last_value();
+  if (with_histogram && newest.time != ChunkWriter::kNever && promql::IsHistogramMark(newest.value)) {
+    promql::SampleColumns columns;
+    head_.Read(ref, newest.time, newest.time, columns);
+    if (!columns.histograms.empty()) newest.histogram = columns.histograms.back();
+  }
+  return newest;
+}
+
 core::TimestampMs Storage::TickTime(core::TimestampMs now) {
   if (last_tick_ == ChunkWriter::kNever || now > last_tick_) {
     if (clock_is_behind_) logger_.Info("the wall clock has caught up with the samples");

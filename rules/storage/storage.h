@@ -78,6 +78,15 @@ class Storage final : public core::SampleSink, public RuleStore {
   std::size_t Append(core::TimestampMs time, std::span<const RefSample> samples) override EXCLUDES(writer_);
   // The same of native histograms. What is none (core::Validate), or has too many buckets, is dropped and counted.
   std::size_t Append(core::TimestampMs time, std::span<const RefHistogram> samples) override EXCLUDES(writer_);
+  // Nothing before it is taken: it is sealed, or retention would drop it at once.
+  core::TimestampMs OldestTaken(core::TimestampMs now) const;
+  // A series' newest sample. Its value is not known (NaN) where it is only on disk since before the start.
+  struct NewestSample {
+    core::TimestampMs time = ChunkWriter::kNever;
+    double value = 0;
+    core::HistogramPtr histogram;  // of a histogram in memory, where `with_histogram` asks for it
+  };
+  NewestSample NewestOf(SeriesRef ref, bool with_histogram) const;
   // Seals, checkpoints, applies retention, as is due. Cheap where nothing is; call it after each tick.
   void Maintain(core::TimestampMs now) EXCLUDES(writer_);
   // Writes a checkpoint, so that the next start has no log to read. Not needed for safety; good before an orderly end.

@@ -92,18 +92,18 @@ class StorageQuerier final : public promql::Querier {
   core::Result<std::unique_ptr<promql::SeriesSet>> Select(const promql::SelectHints& hints,
                                                           std::span<const core::Matcher> matchers) override {
     std::vector<StorageSeriesSet::Entry> entries;
+    const std::vector<SeriesRef> refs = Present(hints, matchers);
     {
       const ReaderLock lock(storage_.mutex_);
-      const std::vector<SeriesRef> refs = storage_.head_.Select(matchers);
       entries.reserve(refs.size());
       for (const SeriesRef ref : refs) {
         if (hints.limit != 0 && entries.size() >= hints.limit) break;
-        const MemSeries& series = *storage_.head_.Get(ref);
-        if (series.last_time() < hints.from) continue;
+        const MemSeries* series = storage_.head_.Get(ref);
+        if (series == nullptr) continue;  // retention took it meanwhile
         entries.push_back({ref,
                            storage_.LabelsFor(ref),
-                           {series.last_time(), series.open.last_value()},
-                           !series.open.empty() || !series.closed.empty()});
+                           {series->last_time(), series->open.last_value()},
+                           !series->open.empty() || !series->closed.empty()});
       }
     }
     return std::make_unique<StorageSeriesSet>(storage_, visible_until_, hints, std::move(entries));
@@ -130,10 +130,40 @@ class StorageQuerier final : public promql::Querier {
   std::vector<std::string> Collect(const promql::SelectHints& hints, std::span<const core::Matcher> matchers,
                                    Visit&& visit) const {
     std::set<std::string, std::less<>> out;
+    const std::vector<SeriesRef> refs = Present(hints, matchers);
     const ReaderLock lock(storage_.mutex_);
-    for (const SeriesRef ref : storage_.head_.Select(matchers))
-      if (storage_.head_.Get(ref)->last_time() >= hints.from) visit(storage_.head_.LabelsOf(ref), out);
+    for (const SeriesRef ref : refs)
+      if (storage_.head_.Get(ref) != nullptr) visit(storage_.head_.LabelsOf(ref), out);
     return {out.begin(), out.end()};
+  }
+
+  // The series that match and have a chunk that touches [hints.from, hints.to].
+  std::vector<SeriesRef> Present(const promql::SelectHints& hints, std::span<const core::Matcher> matchers) const {
+    std::vector<SeriesRef> refs;
+    std::vector<SeriesRef> not_in_head;
+    std::shared_ptr<const Storage::Segments> segments;
+    if (hints.from > hints.to) return refs;
+    {
+      const ReaderLock lock(storage_.mutex_);
+      segments = storage_.segments_;
+      const bool sealed = !segments->empty() && segments->back()->end() > hints.from;
+      for (const SeriesRef ref : storage_.head_.Select(matchers)) {
+        if (storage_.head_.HasChunkIn(ref, hints.from, hints.to))
+          refs.push_back(ref);
+        else if (sealed && storage_.head_.Get(ref)->last_time() >= hints.from)
+          not_in_head.push_back(ref);
+      }
+    }
+    if (not_in_head.empty()) return refs;
+    const auto first = std::ranges::upper_bound(*segments, hints.from, {}, [](const auto& s) { return s->end(); });
+    for (const SeriesRef ref : not_in_head)
+      for (auto segment = first; segment != segments->end() && (*segment)->start() <= hints.to; ++segment)
+        if ((*segment)->Has(ref, storage_.cache_)) {
+          refs.push_back(ref);
+          break;
+        }
+    std::ranges::sort(refs);
+    return refs;
   }
 
   const Storage& storage_;

@@ -29,7 +29,8 @@ struct Fixture {
     }
   }
 
-  HttpResponse Ask(std::string method, std::string path, std::string query, std::string body = "") const {
+  HttpResponse Ask(std::string method, std::string path, std::string query, std::string body = "",
+                   std::string accept = "") const {
     Routes routes = QueryRoutes(context);
     for (Route& route : FederateRoutes(context)) routes.push_back(std::move(route));
     auto router = Router::Make(std::move(routes), {});
@@ -37,7 +38,7 @@ struct Fixture {
     HttpRequest request{.method = std::move(method), .path = std::move(path), .query = std::move(query)};
     request.body = std::move(body);
     request.unix_socket = true;
-    request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+    request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}, {"Accept", std::move(accept)}};
     auto choice = router->Choose(request, clock.Monotonic());
     return choice.refusal ? *choice.refusal : Router::Run(*choice.route, request);
   }
@@ -77,6 +78,9 @@ const Case kCases[] = {
     {"/federate", "match[]=up", 200,
      "# TYPE up untyped\nup{instance=\"\",job=\"a\"} 1 1000000\nup{instance=\"\",job=\"b\"} 0 1000000\n"},
     {"/federate", "match[]=up{", 400, "parse error"},
+    {"/federate", "match[]=up{__name__=%22up%22,job=%22a%22}", 200, "up{instance=\"\",job=\"a\"} 1 1000000\n"},
+    {"/federate", "match[]={nope=%22%22,job=%22b%22}", 200, "# TYPE up untyped\n"},
+    {"/api/v1/series", "match[]={job=%22%22}", 400, "match[] must contain at least one non-empty matcher"},
     {"/api/v1/query", "query=up+on()+up", 400, "parse error"},
     {"/api/v1/query", "query=up+%2B+on()+up", 422, R"("errorType":"execution","error":"found duplicate series)"},
     {"/api/v1/query_range", "query=up%7Bjob%3D%22a%22%7D&start=0&end=20&step=10", 200,
@@ -119,6 +123,61 @@ BOOST_DATA_TEST_CASE_F(Fixture, the_api_answers_as_prometheus, kCases, c) {
 BOOST_AUTO_TEST_CASE(a_form_is_a_query_too) {
   const HttpResponse response = Ask("POST", "/api/v1/query", "", "query=1%2B1&time=4");
   BOOST_TEST(response.body == R"({"status":"success","data":{"resultType":"scalar","result":[4,"2"]}})");
+}
+
+BOOST_AUTO_TEST_CASE(federation_escapes_names_as_the_scraper_asks) {
+  storage.Add({{"__name__", "utf.8 fr"}, {"l_a.x", "1"}}, 1'000'000, 123456789);
+  struct Row {
+    std::string_view accept;
+    std::string_view scheme;
+    std::string_view text;
+  };
+  const Row table[] = {
+      {"", "underscores", "# TYPE utf_8_fr untyped\nutf_8_fr{instance=\"\",l_a_x=\"1\"} 1.23456789e+08 1000000\n"},
+      {"text/plain;version=0.0.4;q=0.5,*/*;q=0.1", "underscores", "utf_8_fr{"},
+      {"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5",
+       "allow-utf-8",
+       "# TYPE \"utf.8 fr\" untyped\n{\"utf.8 fr\",instance=\"\",\"l_a.x\"=\"1\"} 1.23456789e+08 1000000\n"},
+      {"text/plain;q=0.9,application/openmetrics-text;escaping=allow-utf-8;q=0.6", "underscores", "utf_8_fr{"},
+      {"text/plain;escaping=dots", "dots", "utf_dot_8__fr{instance=\"\",l__a_dot_x=\"1\"}"},
+      {"text/plain;escaping=values", "values", "U__utf_2e_8_20_fr{instance=\"\",U__l__a_2e_x=\"1\"}"},
+      {"text/plain;escaping=other", "underscores", "utf_8_fr{"},
+  };
+  for (const Row& row : table) {
+    const HttpResponse response =
+        Ask("GET", "/federate", "match[]={__name__=~%22utf.*%22}", "", std::string(row.accept));
+    BOOST_TEST(response.content_type ==
+               "text/plain; version=0.0.4; charset=utf-8; escaping=" + std::string(row.scheme));
+    BOOST_TEST_CONTEXT(response.body) { BOOST_TEST(response.body.find(row.text) != std::string::npos); }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_links_of_alerts_lead_to_a_page) {
+  const HttpResponse moved = Ask("GET", "/graph", "g0.expr=up&g0.tab=1");
+  BOOST_TEST(moved.status == 302);
+  const Headers location{{"Location", "/query?g0.expr=up&g0.tab=1"}};
+  BOOST_TEST((moved.headers == location));
+  struct Row {
+    std::string_view query;
+    std::string_view part;
+  };
+  const Row table[] = {
+      {"", "<textarea name=\"g0.expr\""},
+      {"g0.expr=up&g0.tab=1", "<td>up{job=&#34;a&#34;}</td><td class=\"tight\">1</td>"},
+      {"g0.expr=up%20%3E%205", "Empty query result"},
+      {"g0.expr=1%2B1", "<td class=\"tight\">2</td>"},
+      {"g0.expr=up%7B&g0.tab=1", "parse error"},
+      {"g0.expr=%3Cscript%3E", "&lt;script&gt;"},
+      {"g0.expr=up&g0.tab=0&g0.range_input=5m&g0.end_input=1970-01-01%2000:10:00", "<path d=\"M0.0 "},
+      {"g0.expr=up&g0.tab=0&g0.end_input=x", "cannot parse"},
+      {"g0.expr=up[5m]&g0.tab=0", "invalid expression type"},
+  };
+  for (const Row& row : table) {
+    const HttpResponse response = Ask("GET", "/query", std::string(row.query));
+    BOOST_TEST(response.status == 200);
+    BOOST_TEST_CONTEXT(response.body) { BOOST_TEST(response.body.find(row.part) != std::string::npos); }
+    BOOST_TEST(response.body.find("<script") == std::string::npos);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_query_ends_at_its_deadline) {

@@ -13,7 +13,7 @@ using namespace test;
 struct Fixture {
   std::shared_ptr<ServerContext> context = std::make_shared<ServerContext>();
   core::RemoteWriteRequest taken;
-  rules::RemoteWriteOutcome outcome{.samples = 1, .refused = 0, .why = ""};
+  rules::RemoteWriteOutcome outcome{.samples = 1, .refused = 0, .why = "", .each = ""};
 
   Fixture() {
     context->remote_write = [this](core::RemoteWriteRequest request,
@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(what_is_of_another_kind_is_refused) {
   BOOST_TEST(Send("no snappy").status == 400);
   BOOST_TEST(Send(Snappy("\xff\xff")).status == 400);
   BOOST_TEST(taken.series.empty());
-  outcome = {.samples = 1, .refused = 1, .why = "out of order sample"};
+  outcome = {.samples = 1, .refused = 1, .why = "out of order sample", .each = "out of order sample for series {}"};
   const HttpResponse part = Send(Snappy(kSeries));
   BOOST_TEST(part.status == 400);
   BOOST_TEST(part.body == "out of order sample\n");

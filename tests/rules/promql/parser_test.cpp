@@ -161,7 +161,8 @@ BOOST_AUTO_TEST_CASE(deep_and_long_queries_are_refused_and_do_not_crash) {
 BOOST_AUTO_TEST_CASE(match_parameters_are_selectors_alone) {
   BOOST_TEST(ParseMetricSelector("up{job=\"x\"}").value().size() == 2U);
   BOOST_TEST(!ParseMetricSelector("up offset 5m").has_value());
-  BOOST_TEST(!ParseMetricSelector("{a=~\".*\"}").has_value());
+  BOOST_TEST(ParseMetricSelector("{a=~\".*\"}").has_value());
+  BOOST_TEST(ParseMetricSelector("up{__name__=\"up\"}").value().size() == 2U);
   BOOST_TEST((ParseMetric("up{job=\"x\"}").value() == core::Labels{{"__name__", "up"}, {"job", "x"}}));
 }
 

@@ -124,6 +124,39 @@ void RandomTick(Storage& storage, Model& model, core::TimestampMs time, std::mt1
   BOOST_TEST(storage.Append(time, samples) == samples.size());
 }
 
+// Chunks decide, in memory and in segments.
+BOOST_AUTO_TEST_CASE(a_selection_has_the_series_of_its_time_alone) {
+  TempFolder folder;
+  Lines lines;
+  auto storage = OpenStorage(folder.path(), lines);
+  const core::TimestampMs old = WindowStart(kStart) + 60'000;
+  const core::TimestampMs later = old + 5 * kWindowMs;
+  const auto add = [&](const char* name, core::TimestampMs from) {
+    const auto ref = storage->Resolve({{"__name__", name}}, "test");
+    for (core::TimestampMs t = from; t <= from + 60'000; t += 15'000)
+      BOOST_TEST(storage->Append(t, std::vector<RefSample>{{*ref, 1}}) == 1U);
+  };
+  add("old", old);
+  add("later", later);
+  for (int i = 0; i < 6; ++i) storage->Maintain(later + 60'000);
+  const auto names = [&](core::TimestampMs from, core::TimestampMs to) {
+    auto querier = storage->Open(from, to);
+    const auto found = (*querier)->LabelValues({.from = from, .to = to}, "__name__", {});
+    std::string joined;
+    for (const std::string& name : *found) joined += name + ' ';
+    auto set = (*querier)->Select({.from = from, .to = to}, {});
+    BOOST_TEST((*set)->size() == found->size());
+    return joined;
+  };
+  BOOST_TEST(names(0, later + 60'000) == "later old ");
+  BOOST_TEST(names(0, 1) == "");
+  BOOST_TEST(names(0, old) == "old ");
+  BOOST_TEST(names(0, later - 1) == "old ");
+  BOOST_TEST(names(old + kWindowMs, later - 1) == "");
+  BOOST_TEST(names(later, later) == "later ");
+  BOOST_TEST(names(later + 60'000, later) == "");
+}
+
 BOOST_AUTO_TEST_CASE(holds_what_a_naive_model_holds_over_restarts_kills_and_seals) {
   TempFolder dir;
   Lines lines;
