@@ -240,6 +240,7 @@ core::Result<void> Agent::Parts::OpenMeasuring(const Config& first) {
         }
       });
   forwarder = std::make_unique<alertmanager::Forwarder>(loop, http, logger.With({{"part", "alertmanager"}}), registry);
+  forwarder->SetKnown([this](std::size_t most) { return alertmanager->Known(most); });
   probes = std::make_shared<exporters::ProbeRunner>(loop, http, logger.With({{"part", "probes"}}), registry);
   logs =
       std::make_shared<exporters::LogSource>(loop, logger.With({{"part", "logs"}}), registry, storage_path + "/logs");

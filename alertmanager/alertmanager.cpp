@@ -477,6 +477,18 @@ std::vector<AlertView> Alertmanager::Alerts() const {
   return views;
 }
 
+std::vector<core::Alert> Alertmanager::Known(std::size_t most) const {
+  const WallTime now = state_->loop.clock().Now();
+  std::vector<core::Alert> known;
+  std::size_t cursor = 0;
+  do {
+    state_->store.Walk(cursor, most - known.size(), [&](std::uint64_t, const AlertPtr& alert) {
+      if (!alert->timeout || !alert->ResolvedAt(now)) known.push_back(*alert);
+    });
+  } while (cursor != 0 && known.size() < most);
+  return known;
+}
+
 std::vector<InboxEntry> Alertmanager::Inbox(std::size_t limit) const { return state_->inbox.List(limit); }
 
 std::optional<AlertExplanation> Alertmanager::Explain(std::uint64_t fingerprint) const {

@@ -103,6 +103,9 @@ class Alertmanager {
   // The same in pieces, so that no turn of the loop is long: looks at `count` alerts from `cursor` on (0 at first) and
   // moves it; 0 again at the end. In no order; what comes or goes between two pieces may be missed.
   std::vector<AlertView> Alerts(const AlertFilter& filter, std::size_t& cursor, std::size_t count) const;
+  // Up to `most` alerts as they were told, the resolved ones too, for whom they are handed over to: what only ran into
+  // a timeout did so there as well, and is not among them.
+  std::vector<core::Alert> Known(std::size_t most) const;
   std::vector<InboxEntry> Inbox(std::size_t limit = 1000) const;  // the newest first
 
   // See explain.h; nullopt: nobody knows an alert of this fingerprint.

@@ -48,7 +48,9 @@ constexpr core::Option kPeersOptions[] = {
      .help = "v2; older ones are not spoken."},
     {.name = "http_config",
      .type = OptionType::kNode,
-     .help = "Authorization, TLS and proxies, as in an alertmanager.yml."},
+     .help =
+         "Authorization, TLS and proxies, as in an alertmanager.yml. Its keys may also stand beside `scheme`, as in a "
+         "prometheus.yml."},
 };
 constexpr core::Option kStaticOptions[] = {
     {.name = "targets", .type = OptionType::kStringList, .required = true, .help = "host:port"},
@@ -72,7 +74,8 @@ const std::vector<YamlNode>& Items(const YamlNode* node, core::ConfigErrors& err
 }
 
 PeersConfig ReadEntry(const YamlNode& node, core::ConfigErrors& errors) {
-  const core::Options options = core::ReadOptions(node, kPeersOptions, "alertmanagers", errors);
+  const core::OptionTable tables[] = {kPeersOptions, HttpOptions()};
+  const core::Options options = core::ReadOptions(node, tables, "alertmanagers", errors);
   PeersConfig config;
   for (const YamlNode& item : Items(options.Node("static_configs"), errors)) {
     const core::Options fixed = core::ReadOptions(item, kStaticOptions, "static_configs", errors);
@@ -99,7 +102,7 @@ PeersConfig ReadEntry(const YamlNode& node, core::ConfigErrors& errors) {
   if (!config.path_prefix.empty() && !config.path_prefix.starts_with('/')) config.path_prefix.insert(0, "/");
   config.timeout = options.Duration("timeout");
   const YamlNode* http = options.Node("http_config");
-  config.http = http != nullptr ? ReadHttpSettings(*http, errors) : std::make_shared<const HttpSettings>();
+  config.http = http != nullptr ? ReadHttpSettings(*http, errors) : ReadHttpKeys(options, errors);
   return config;
 }
 
@@ -175,6 +178,16 @@ std::string AlertsJson(const std::vector<AlertPtr>& alerts) {
   }
   return out += ']';
 }
+
+namespace {
+
+std::vector<AlertPtr> Shared(const std::vector<core::Alert>& alerts) {
+  std::vector<AlertPtr> shared;
+  for (const core::Alert& alert : alerts) shared.push_back(std::make_shared<const core::Alert>(alert));
+  return shared;
+}
+
+}  // namespace
 
 struct Forwarder::Metrics {
   explicit Metrics(prometheus::Registry& registry)
@@ -273,6 +286,7 @@ core::Task<void> Forwarder::Watch(std::uint64_t generation) {
 
 void Forwarder::SetPeers(const std::vector<std::vector<std::string>>& from_files) {
   std::map<std::string, std::shared_ptr<Peer>> next;
+  std::vector<std::shared_ptr<Peer>> fresh;
   for (std::size_t i = 0; i < config_.size(); ++i) {
     const PeersConfig& config = config_[i];
     std::set<std::string> targets(config.targets.begin(), config.targets.end());
@@ -283,11 +297,14 @@ void Forwarder::SetPeers(const std::vector<std::vector<std::string>>& from_files
       const auto peer = known != peers_.end() ? known->second : std::make_shared<Peer>();
       peer->url = url;
       peer->config = config;
-      next.emplace(url, peer);
+      if (next.emplace(url, peer).second && known == peers_.end()) fresh.push_back(peer);
     }
   }
   for (const auto& [url, peer] : peers_) peer->gone = !next.contains(url);
   peers_ = std::move(next);
+  if (fresh.empty() || !known_) return;
+  const std::vector<AlertPtr> missed = Shared(known_(kMaxQueue));
+  for (const std::shared_ptr<Peer>& peer : fresh) Add(peer, missed);
 }
 
 std::vector<std::string> Forwarder::Urls() const {
@@ -297,18 +314,20 @@ std::vector<std::string> Forwarder::Urls() const {
 }
 
 void Forwarder::Send(const std::vector<core::Alert>& alerts) {
-  std::vector<AlertPtr> shared;
-  for (const core::Alert& alert : alerts) shared.push_back(std::make_shared<const core::Alert>(alert));
-  for (const auto& [url, peer] : peers_) {
-    for (const AlertPtr& alert : shared) {
-      peer->Add(alert->Fingerprint(), alert);
-      if (peer->waiting.size() <= kMaxQueue) continue;
-      peer->TakeOldest();
-      if (metrics_) metrics_->dropped.Add({{"alertmanager", url}}).Increment();
-    }
-    if (metrics_) metrics_->queued.Add({{"alertmanager", url}}).Set(static_cast<double>(peer->waiting.size()));
-    if (!std::exchange(peer->draining, true)) tasks_.Spawn("alerts to " + url, Drain(peer));
+  const std::vector<AlertPtr> shared = Shared(alerts);
+  for (const auto& [url, peer] : peers_) Add(peer, shared);
+}
+
+void Forwarder::Add(const std::shared_ptr<Peer>& peer, const std::vector<AlertPtr>& alerts) {
+  if (alerts.empty()) return;
+  for (const AlertPtr& alert : alerts) {
+    peer->Add(alert->Fingerprint(), alert);
+    if (peer->waiting.size() <= kMaxQueue) continue;
+    peer->TakeOldest();
+    if (metrics_) metrics_->dropped.Add({{"alertmanager", peer->url}}).Increment();
   }
+  if (metrics_) metrics_->queued.Add({{"alertmanager", peer->url}}).Set(static_cast<double>(peer->waiting.size()));
+  if (!std::exchange(peer->draining, true)) tasks_.Spawn("alerts to " + peer->url, Drain(peer));
 }
 
 core::Task<void> Forwarder::Drain(std::shared_ptr<Peer> peer) {

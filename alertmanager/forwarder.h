@@ -58,6 +58,9 @@ class Forwarder {
   // Peers whose address stays keep their queue.
   void Apply(std::vector<PeersConfig> config);
   void Send(const std::vector<core::Alert>& alerts);
+  // Whom to ask, when an Alertmanager is new here (after a start every one is), for the alerts that it may have missed:
+  // up to `most`. So what waits for one outlives the process.
+  void SetKnown(std::function<std::vector<core::Alert>(std::size_t most)> known) { known_ = std::move(known); }
   bool empty() const { return config_.empty(); }
   std::vector<std::string> Urls() const;  // where alerts go now, sorted
 
@@ -69,6 +72,7 @@ class Forwarder {
   struct Metrics;
 
   core::Task<void> Watch(std::uint64_t generation);
+  void Add(const std::shared_ptr<Peer>& peer, const std::vector<std::shared_ptr<const core::Alert>>& alerts);
   void SetPeers(const std::vector<std::vector<std::string>>& from_files);
   core::Task<void> Drain(std::shared_ptr<Peer> peer);
   core::Task<bool> Post(std::shared_ptr<Peer> peer, std::vector<std::shared_ptr<const core::Alert>> batch);
@@ -79,6 +83,7 @@ class Forwarder {
   std::unique_ptr<Metrics> metrics_;
   core::TaskGroup tasks_;
   std::vector<PeersConfig> config_;
+  std::function<std::vector<core::Alert>(std::size_t most)> known_;
   std::map<std::string, std::shared_ptr<Peer>> peers_;  // by URL
   std::uint64_t generation_ = 0;                        // of the configuration
   bool stopping_ = false;

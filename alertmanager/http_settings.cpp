@@ -1,9 +1,11 @@
 #include "alertmanager/http_settings.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "core/read_file.h"
 #include "core/text/url.h"
 #include "core/text/utf8.h"
 
@@ -41,7 +43,7 @@ constexpr core::Option kAuthorizationOptions[] = {
 constexpr core::Option kOAuth2Options[] = {
     {.name = "client_id", .type = OptionType::kString, .required = true, .help = "client's id"},
     {.name = "client_secret", .type = OptionType::kSecret, .help = "client's secret"},
-    {.name = "scopes", .type = OptionType::kStringList, .help = "scopes to ask for"},
+    {.name = "scopes", .type = OptionType::kOnlyStringList, .help = "scopes to ask for"},
     {.name = "token_url", .type = OptionType::kUrl, .required = true, .help = "where tokens are issued"},
     {.name = "endpoint_params", .type = OptionType::kStringMap, .help = "more parameters of that request"},
     {.name = "tls_config", .type = OptionType::kNode, .help = "TLS towards the token endpoint"},
@@ -61,21 +63,57 @@ constexpr core::Option kTlsOptions[] = {
     {.name = "max_version", .type = OptionType::kEnum, .choices = kTlsVersions, .help = "highest TLS version"},
 };
 constexpr core::Option kHeaderOptions[] = {
-    {.name = "values", .type = OptionType::kStringList, .help = "values"},
-    {.name = "secrets", .type = OptionType::kStringList, .help = "values that are never shown"},
-    {.name = "files", .type = OptionType::kStringList, .help = "files that hold values"},
+    {.name = "values", .type = OptionType::kOnlyStringList, .help = "values"},
+    {.name = "secrets", .type = OptionType::kOnlyStringList, .help = "values that are never shown"},
+    {.name = "files", .type = OptionType::kOnlyStringList, .help = "files that hold values"},
 };
+
+constexpr std::size_t kMaxHeaderBytes = 64U << 10U;
+
+// What requests have of their own.
+constexpr std::string_view kOwnHeaders[] = {"Authorization",
+                                            "Host",
+                                            "Content-Encoding",
+                                            "Content-Length",
+                                            "Content-Type",
+                                            "User-Agent",
+                                            "Connection",
+                                            "Keep-Alive",
+                                            "Proxy-Authenticate",
+                                            "Proxy-Authorization",
+                                            "Www-Authenticate",
+                                            "Accept-Encoding",
+                                            "X-Prometheus-Remote-Write-Version",
+                                            "X-Prometheus-Remote-Read-Version",
+                                            "X-Prometheus-Scrape-Timeout-Seconds",
+                                            "X-Amz-Date",
+                                            "X-Amz-Security-Token",
+                                            "X-Amz-Content-Sha256"};
+
+bool IsOwnHeader(std::string_view name) {
+  const auto lower = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };
+  return std::ranges::any_of(kOwnHeaders,
+                             [&](std::string_view own) { return std::ranges::equal(own, name, {}, lower, lower); });
+}
 
 void ReadHeaders(const YamlNode& node, HttpSettings& settings, core::ConfigErrors& errors) {
   if (!node.IsMap()) return errors.Add(node.where(), "'http_headers' must be a map of header names");
   for (const YamlNode::Entry& entry : node.entries()) {
+    if (IsOwnHeader(entry.key)) errors.Add(entry.value.where(), "setting header '" + entry.key + "' is not allowed");
     const core::Options options = core::ReadOptions(entry.value, kHeaderOptions, "http_headers", errors);
     for (const std::string& value : options.List("values"))
       settings.headers.emplace_back(entry.key, core::Secret(value));
     for (const std::string& value : options.List("secrets"))
       settings.headers.emplace_back(entry.key, core::Secret(value));
-    if (options.Given("files"))
-      errors.Add(options.Where("files"), "'files' in http_headers is not supported yet: use 'secrets'");
+    for (const std::string& file : options.List("files")) {
+      core::Result<std::string> value = core::ReadFile(file, kMaxHeaderBytes);
+      if (!value) {
+        errors.Add(options.Where("files"), "'files' in http_headers: " + value.error().message);
+        continue;
+      }
+      while (!value->empty() && std::isspace(static_cast<unsigned char>(value->back())) != 0) value->pop_back();
+      settings.headers.emplace_back(entry.key, core::Secret(std::move(*value)));
+    }
   }
 }
 
@@ -179,9 +217,14 @@ core::TlsOptions ReadTlsOptions(const YamlNode& node, core::ConfigErrors& errors
   return tls;
 }
 
+core::OptionTable HttpOptions() { return kHttpOptions; }
+
 std::shared_ptr<const HttpSettings> ReadHttpSettings(const YamlNode& node, core::ConfigErrors& errors) {
+  return ReadHttpKeys(core::ReadOptions(node, kHttpOptions, "http_config", errors), errors);
+}
+
+std::shared_ptr<const HttpSettings> ReadHttpKeys(const core::Options& options, core::ConfigErrors& errors) {
   auto settings = std::make_shared<HttpSettings>();
-  const core::Options options = core::ReadOptions(node, kHttpOptions, "http_config", errors);
   int ways = 0;
   if (const YamlNode* basic = options.Node("basic_auth"); basic != nullptr) {
     const core::Options pair = core::ReadOptions(*basic, kBasicOptions, "basic_auth", errors);
@@ -208,7 +251,7 @@ std::shared_ptr<const HttpSettings> ReadHttpSettings(const YamlNode& node, core:
     ++ways;
   }
   if (ways > 1)
-    errors.Add(node.where(),
+    errors.Add(options.where(),
                "at most one of basic_auth, authorization, oauth2 and bearer_token may stand in http_config");
   if (const YamlNode* tls = options.Node("tls_config"); tls != nullptr) settings->tls = ReadTlsOptions(*tls, errors);
   settings->proxy = ReadProxy(options, "http_config", errors);
@@ -221,10 +264,11 @@ std::shared_ptr<const HttpSettings> ReadHttpSettings(const YamlNode& node, core:
 
 std::shared_ptr<const HttpSettings> ReadHttpSettings(const core::Options& options, const core::Options& global,
                                                      core::ConfigErrors& errors) {
-  const YamlNode* node = options.Node("http_config");
-  if (node == nullptr) node = global.Node("http_config");
-  if (node == nullptr) return std::make_shared<const HttpSettings>();
-  return ReadHttpSettings(*node, errors);
+  if (const YamlNode* own = options.Node("http_config")) return ReadHttpSettings(*own, errors);
+  const YamlNode* common = global.Node("http_config");
+  if (common == nullptr) return std::make_shared<const HttpSettings>();
+  core::ConfigErrors told;  // where the global section was read
+  return ReadHttpSettings(*common, told);
 }
 
 core::HttpRequest JsonRequest(std::string url, std::string body) {

@@ -52,6 +52,9 @@ struct HttpSettings {
 std::shared_ptr<const HttpSettings> ReadHttpSettings(const core::Options& options, const core::Options& global,
                                                      core::ConfigErrors& errors);
 std::shared_ptr<const HttpSettings> ReadHttpSettings(const core::YamlNode& node, core::ConfigErrors& errors);
+// Its keys, where they stand among others: `options` have been read with them.
+core::OptionTable HttpOptions();
+std::shared_ptr<const HttpSettings> ReadHttpKeys(const core::Options& options, core::ConfigErrors& errors);
 core::TlsOptions ReadTlsOptions(const core::YamlNode& node, core::ConfigErrors& errors);
 
 // Which answers mean "try again": 5xx always, and these.

@@ -135,6 +135,28 @@ BOOST_AUTO_TEST_CASE(addresses_come_from_files_too) {
   BOOST_TEST(forwarder.Urls().empty());
 }
 
+BOOST_AUTO_TEST_CASE(who_is_new_is_told_what_was_missed) {
+  forwarder.SetKnown([this](std::size_t most) {
+    BOOST_TEST(most == Forwarder::kMaxQueue);
+    return Many(3);
+  });
+  Apply("[{static_configs: [{targets: ['" + one.server.Address() + "']}]}]");
+  loop.Advance(1s);
+  BOOST_TEST(one.Batches() == std::vector<std::size_t>{3}, boost::test_tools::per_element());
+  Apply("[{static_configs: [{targets: ['" + one.server.Address() + "', '" + two.server.Address() + "']}]}]");
+  loop.Advance(1s);
+  BOOST_TEST(one.Batches().size() == 1U);  // it was here before
+  BOOST_TEST(two.Batches() == std::vector<std::size_t>{3}, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(the_keys_of_http_config_stand_as_in_a_prometheus_yml) {
+  Apply("[{basic_auth: {username: u, password: p}, static_configs: [{targets: ['" + one.server.Address() + "']}]}]");
+  forwarder.Send({Alert("a")});
+  loop.Advance(1s);
+  BOOST_REQUIRE(one.server.Requests().size() == 1U);
+  BOOST_TEST(one.server.Requests()[0].Header("authorization") == "Basic dTpw");
+}
+
 BOOST_AUTO_TEST_CASE(mistakes_are_told) {
   core::ConfigErrors errors;
   const auto root = core::ParseYaml(
