@@ -7,6 +7,7 @@
 
 #include "alertmanager/config_sections.h"
 #include "alertmanager/config_text.h"
+#include "alertmanager/http_settings.h"
 #include "alertmanager/templates.h"
 #include "core/read_file.h"
 
@@ -21,7 +22,7 @@ constexpr core::Option kTopOptions[] = {
     {.name = "route", .type = OptionType::kNode, .required = true, .help = "the root of the route tree"},
     {.name = "receivers", .type = OptionType::kNode, .help = "who is told, and how"},
     {.name = "inhibit_rules", .type = OptionType::kNode, .help = "which alerts keep others quiet"},
-    {.name = "templates", .type = OptionType::kStringList, .help = "files of templates; patterns are expanded"},
+    {.name = "templates", .type = OptionType::kOnlyStringList, .help = "files of templates; patterns are expanded"},
     {.name = "time_intervals", .type = OptionType::kNode, .help = "named intervals that routes refer to"},
     {.name = "mute_time_intervals", .type = OptionType::kNode, .help = "older name of time_intervals"},
     {.name = "tracing", .type = OptionType::kNode, .help = "taken and ignored"},
@@ -156,6 +157,20 @@ std::shared_ptr<const Templates> ReadTemplates(const core::Options& options, Con
   return *templates;
 }
 
+// What no receiver may use is checked, too.
+void CheckGlobal(const core::Options& global, core::ConfigErrors& errors) {
+  if (const YamlNode* http = global.Node("http_config")) ReadHttpSettings(*http, errors);
+  for (const std::string_view url : {"slack_api_url", "mattermost_webhook_url"}) CheckSecretUrl(global, url, errors);
+  // An app's address in both is a workaround of old.
+  if (global.Given("slack_app_token") && global.Given("slack_api_url") &&
+      global.Secret("slack_api_url").Reveal() != global.Text("slack_app_url"))
+    errors.Add(global.Where("slack_app_token"), "at most one of slack_app_token and slack_api_url may stand in global");
+  const std::string& host = global.Text("smtp_smarthost");
+  const std::size_t colon = host.rfind(':');
+  if (!host.empty() && (colon == std::string::npos || colon + 1 == host.size()))
+    errors.Add(global.Where("smtp_smarthost"), "mail server '" + host + "' must be host:port");
+}
+
 }  // namespace
 
 std::string Integration::Name() const { return std::string(kind->name) + "[" + std::to_string(index) + "]"; }
@@ -178,6 +193,7 @@ Config ReadAlertmanagerConfig(const YamlNode& root, core::ConfigErrors& errors) 
   const core::Options global =
       core::ReadOptions(global_node != nullptr ? *global_node : empty, GlobalOptions(), "global", errors);
   config.resolve_timeout = global.Duration("resolve_timeout");
+  CheckGlobal(global, errors);
   config.identity = root.Canonical() + global.Identity();
   for (const std::string_view key : {"tracing", "event_recorder"})
     if (const YamlNode* node = options.Node(key); node != nullptr)

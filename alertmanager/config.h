@@ -29,6 +29,7 @@ struct RouteConfig {
   core::Duration repeat_interval = std::chrono::hours(4);
   std::vector<std::string> mute_time_intervals;    // not inherited
   std::vector<std::string> active_time_intervals;  // not inherited
+  core::Labels labels;                             // each a template
   std::vector<RouteConfig> routes;
 };
 

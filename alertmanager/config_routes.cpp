@@ -14,18 +14,18 @@ using core::YamlNode;
 constexpr core::Option kRouteOptions[] = {
     {.name = "receiver", .type = OptionType::kString, .help = "who is told; inherited"},
     {.name = "group_by",
-     .type = OptionType::kStringList,
+     .type = OptionType::kOnlyStringList,
      .help = "labels that make a group; ['...'] is all; inherited"},
     {.name = "match", .type = OptionType::kStringMap, .help = "deprecated: label: value"},
     {.name = "match_re", .type = OptionType::kStringMap, .help = "deprecated: label: regular expression"},
     {.name = "matchers",
-     .type = OptionType::kStringList,
+     .type = OptionType::kOnlyStringList,
      .help = "all must match: ['severity=\"critical\"', 'env=~\"p.*\"']"},
-    {.name = "mute_time_intervals", .type = OptionType::kStringList, .help = "quiet while in one of these"},
-    {.name = "active_time_intervals", .type = OptionType::kStringList, .help = "quiet while in none of these"},
+    {.name = "mute_time_intervals", .type = OptionType::kOnlyStringList, .help = "quiet while in one of these"},
+    {.name = "active_time_intervals", .type = OptionType::kOnlyStringList, .help = "quiet while in none of these"},
     {.name = "continue", .type = OptionType::kBool, .default_text = "false", .help = "later siblings may match too"},
     {.name = "routes", .type = OptionType::kNode, .help = "children"},
-    {.name = "labels", .type = OptionType::kNode, .help = "taken and ignored"},
+    {.name = "labels", .type = OptionType::kStringMap, .help = "for templates: .RouteLabels, routeLabels; inherited"},
     {.name = "group_wait", .type = OptionType::kDuration, .help = "before a group is first told (30s); inherited"},
     {.name = "group_interval", .type = OptionType::kDuration, .help = "between two tellings (5m); inherited"},
     {.name = "repeat_interval", .type = OptionType::kDuration, .help = "until it is told again (4h); inherited"},
@@ -35,11 +35,11 @@ constexpr core::Option kInhibitOptions[] = {
     {.name = "name", .type = OptionType::kString, .help = "for people"},
     {.name = "source_match", .type = OptionType::kStringMap, .help = "deprecated"},
     {.name = "source_match_re", .type = OptionType::kStringMap, .help = "deprecated"},
-    {.name = "source_matchers", .type = OptionType::kStringList, .help = "alerts that keep others quiet"},
+    {.name = "source_matchers", .type = OptionType::kOnlyStringList, .help = "alerts that keep others quiet"},
     {.name = "target_match", .type = OptionType::kStringMap, .help = "deprecated"},
     {.name = "target_match_re", .type = OptionType::kStringMap, .help = "deprecated"},
-    {.name = "target_matchers", .type = OptionType::kStringList, .help = "alerts that are kept quiet"},
-    {.name = "equal", .type = OptionType::kStringList, .help = "labels that must be equal in both"},
+    {.name = "target_matchers", .type = OptionType::kOnlyStringList, .help = "alerts that are kept quiet"},
+    {.name = "equal", .type = OptionType::kOnlyStringList, .help = "labels that must be equal in both"},
     {.name = "sources", .type = OptionType::kNode, .help = "several sources (not supported yet)"},
 };
 
@@ -64,7 +64,7 @@ Matchers ReadMatchers(const core::Options& options, const std::string& prefix, s
         continue;
       }
       add(core::Matcher::Make(name, regex ? core::MatchOp::kRegex : core::MatchOp::kEqual,
-                              regex ? "^(?:" + value + ")$" : value),
+                              regex ? "^(?:" + value + ")$" : value, false),
           options.Where(key));
     }
   }
@@ -93,6 +93,12 @@ class RouteReader {
                   "undefined receiver '" + route.receiver + "' used in route" + KnownReceivers(route.receiver));
     route.matchers = ReadMatchers(options, "", config_.warnings, errors_);
     route.continue_matching = options.Bool("continue");
+    route.labels = parent.labels;
+    for (const auto& [name, value] : options.Map("labels")) {
+      if (name.empty() || !core::IsValidUtf8(name))
+        errors_.Add(options.Where("labels"), "invalid label name '" + name + "' in route labels");
+      route.labels.Set(name, value);
+    }
     ReadGroupBy(options, parent, route);
     route.group_wait = options.Given("group_wait") ? options.Duration("group_wait") : parent.group_wait;
     route.group_interval = Interval(options, "group_interval", parent.group_interval);
@@ -102,7 +108,10 @@ class RouteReader {
     if (root) CheckRoot(options, route);
     if (const YamlNode* children = options.Node("routes"); children != nullptr && !children->IsNull()) {
       if (!children->IsSequence()) errors_.Add(children->where(), "'routes' must be a list of routes");
-      for (const YamlNode& child : children->items()) route.routes.push_back(Read(child, route, false));
+      for (const YamlNode& child : children->items()) {
+        if (child.IsNull()) errors_.Add(child.where(), "an empty entry in 'routes': remove it or fill it in");
+        route.routes.push_back(Read(child, route, false));
+      }
     }
     return route;
   }

@@ -70,7 +70,7 @@ class Utf8Parser {
       return Wrong("expected an operator (= != =~ !~)");
     auto value = Word("a value");
     if (!value) return Fail(value.error());
-    return Matcher::Make(std::move(*name), op, std::move(*value));
+    return Matcher::Make(std::move(*name), op, std::move(*value), false);
   }
 
   // A bare or quoted word.
@@ -197,7 +197,7 @@ Result<Matcher> ParseClassicMatcher(std::string_view text) {
                 "bad matcher '" + std::string(whole) + "': expected name, operator (= != =~ !~) and value");
   auto value = UnescapeClassic(TrimSpace(rest.substr(op->first.size())), whole);
   if (!value) return Fail(value.error());
-  return Matcher::Make(std::string(name), op->second, std::move(*value));
+  return Matcher::Make(std::string(name), op->second, std::move(*value), false);
 }
 
 bool AnyReserved(std::string_view text) {

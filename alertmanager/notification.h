@@ -26,7 +26,10 @@ struct Notification {
   core::Labels common_labels;  // what all alerts agree on
   core::Labels common_annotations;
   std::string external_url;
-  core::WallTime now{};  // of the flush
+  core::WallTime now{};            // of the flush
+  std::string reason = "unknown";  // why it is sent, in Alertmanager's words: "first notification", ...
+  core::Labels route_labels;       // of the route
+  bool route_labels_done = false;  // rendered; otherwise each is a template
 
   static bool Resolved(const core::Alert& alert) { return alert.ends_at != core::WallTime{}; }
   bool resolved() const;  // all of them

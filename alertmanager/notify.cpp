@@ -27,6 +27,25 @@ bool AnyContains(const std::vector<const NamedTimeInterval*>& intervals, core::W
   return std::ranges::any_of(intervals, [&](const NamedTimeInterval* interval) { return interval->Contains(time); });
 }
 
+// Alertmanager's words, as templates have them.
+std::string_view ReasonText(NotifyReason reason) {
+  switch (reason) {
+    case NotifyReason::kFirst:
+      return "first notification";
+    case NotifyReason::kNewAlerts:
+      return "new alerts added";
+    case NotifyReason::kAllResolved:
+      return "all alerts resolved";
+    case NotifyReason::kNewResolved:
+      return "some alerts resolved";
+    case NotifyReason::kRepeat:
+      return "repeat interval elapsed";
+    case NotifyReason::kNone:
+      break;
+  }
+  return "none";
+}
+
 }  // namespace
 
 std::string LogKey(std::string_view group_key, const ReceiverConfig& receiver, const Integration& integration) {
@@ -89,7 +108,25 @@ std::shared_ptr<const Notification> Notifier::Build(const Flush& flush, const st
     if (!alert->ResolvedAt(flush.tick)) notification->alerts.back().ends_at = {};
   }
   SetCommon(*notification);
+  if (!flush.route->config->labels.empty()) RenderRouteLabels(flush, *notification);
   return notification;
+}
+
+// One that does not render stands as it is written, as at Alertmanager.
+void Notifier::RenderRouteLabels(const Flush& flush, Notification& notification) const {
+  notification.route_labels = flush.route->config->labels;
+  const std::shared_ptr<const RenderTemplate> render = flush.tree->config().render;
+  core::Labels done;
+  for (const core::LabelView label : notification.route_labels) {
+    core::Result<std::string> text = std::string(label.value);
+    if (render != nullptr) text = (*render)(label.value, notification, false);
+    if (!text)
+      parts_.logger.Warn("a label of a route does not render",
+                         {{"label", std::string(label.name)}, {"error", text.error().message}});
+    done.Set(label.name, text ? *text : std::string(label.value));
+  }
+  notification.route_labels = std::move(done);
+  notification.route_labels_done = true;
 }
 
 NotifyReason Notifier::Wanted(const Delivery& delivery, bool send_resolved) const {
@@ -112,7 +149,12 @@ void Notifier::Run(std::shared_ptr<Flush> flush) {
   std::ranges::sort(base.resolved);
   const ReceiverConfig& receiver = *flush->route->receiver;
   const auto notification = [&] {
+    const std::string_view reason = ReasonText(base.reason);
     if (base.notification == nullptr) base.notification = Build(*flush, alerts);
+    if (base.notification->reason == reason) return;
+    auto named = std::make_shared<Notification>(*base.notification);
+    named->reason = reason;
+    base.notification = std::move(named);
   };
 
   if (flush->tree->config().inbox) {

@@ -73,6 +73,7 @@ class Notifier {
   std::vector<Flush::Item> Filter(const Flush& flush);
   bool MutedByTime(const Flush& flush, std::size_t alerts);
   std::shared_ptr<const Notification> Build(const Flush& flush, const std::vector<Flush::Item>& alerts) const;
+  void RenderRouteLabels(const Flush& flush, Notification& notification) const;
   NotifyReason Wanted(const Delivery& delivery, bool send_resolved) const;
   void TellInbox(Delivery delivery);
   core::Task<void> Deliver(std::shared_ptr<Delivery> delivery);

@@ -200,7 +200,7 @@ void Silences::Take(std::string_view record, bool merge) {
     if (known != nullptr ? known->updated_at >= silence.updated_at : silences_.size() >= kMaxMerged) return;
   }
   for (Text& text : matchers) {
-    auto matcher = core::Matcher::Make(std::move(text.name), text.op, std::move(text.value));
+    auto matcher = core::Matcher::Make(std::move(text.name), text.op, std::move(text.value), false);
     if (!matcher) return;  // written by a build whose RE2 took more than ours
     silence.matchers.push_back(std::move(*matcher));
   }

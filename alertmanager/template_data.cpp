@@ -27,9 +27,12 @@ std::string JoinList(const Value& list, std::string_view separator) {
 }
 
 const ValueType kStringsType{.name = "template.Strings",
-                             .methods = {{"Join", {Param::kString}, [](const Value& self, Args args) -> Result<Value> {
+                             .methods = {{"Join",
+                                          {Param::kString},
+                                          [](const Value& self, Args args) -> Result<Value> {
                                             return Value::String(JoinList(self, args[0].string()));
-                                          }}}};
+                                          }}},
+                             .of_strings = true};
 
 // The first or second field of each pair.
 Value Column(const Value& pairs, std::size_t column) {
@@ -138,6 +141,7 @@ Value AlertValue(const core::Alert& alert) {
 std::string JsonName(const Value& owner, std::string_view field) {
   std::string name(field);
   if (owner.IsType(kPairType)) return name;
+  if (field == "NotificationReason") return "notification_reason";
   name[0] = static_cast<char>(name[0] + ('a' - 'A'));
   return name;
 }
@@ -197,9 +201,11 @@ core::Value NotificationValue(const Notification& notification) {
   return Value::Struct({{{"Receiver", Value::String(notification.ReceiverForDisplay())},
                          {"Status", Value::String(std::string(notification.Status()))},
                          {"Alerts", Value::List(std::move(alerts)).As(kAlertsType)},
+                         {"NotificationReason", Value::String(notification.reason)},
                          {"GroupLabels", Kv(notification.group_labels)},
                          {"CommonLabels", Kv(notification.common_labels)},
                          {"CommonAnnotations", Kv(notification.common_annotations)},
+                         {"RouteLabels", Kv(notification.route_labels)},
                          {"ExternalURL", Value::String(notification.external_url)}}})
       .As(kDataType);
 }

@@ -91,24 +91,45 @@ std::string Base64Encode(std::string_view text) {
   return out;
 }
 
+// As Go's encoding/base64: line ends are skipped, the place of what is wrong is told as it does.
 Result<Value> Base64Decode(Args args) {
   const std::string& text = args[0].string();
-  std::string out;
   const auto bad = [](std::size_t at) { return Bad("illegal base64 data at input byte " + std::to_string(at)); };
-  if (text.size() % 4 != 0) return bad(text.size());
-  for (std::size_t i = 0; i < text.size(); i += 4) {
+  std::size_t at = 0;
+  const auto skip = [&] {
+    while (at < text.size() && (text[at] == '\n' || text[at] == '\r')) ++at;
+  };
+  std::string out;
+  for (;;) {
     unsigned bits = 0;
-    const bool last = i + 4 == text.size();
-    const std::size_t padding = !last ? 0 : text.ends_with("==") ? 2U : text.ends_with("=") ? 1U : 0U;
-    for (std::size_t j = 0; j < 4; ++j) {
-      const std::size_t digit = j >= 4 - padding ? 0 : kBase64.find(text[i + j]);
-      if (digit == std::string_view::npos) return bad(i + j);
+    std::size_t digits = 0;
+    while (digits < 4) {
+      skip();
+      if (at == text.size()) {
+        if (digits == 0) return Value::String(std::move(out));
+        return bad(at - digits);
+      }
+      const std::size_t digit = kBase64.find(text[at++]);
+      if (digit == std::string_view::npos) break;
       bits = bits << 6U | static_cast<unsigned>(digit);
+      ++digits;
     }
-    for (std::size_t j = 0; j < 3 - padding; ++j)
+    if (digits < 4) {  // padding, then the end
+      if (text[at - 1] != '=' || digits < 2) return bad(at - 1);
+      if (digits == 2) {
+        skip();
+        if (at == text.size()) return bad(at);
+        if (text[at] != '=') return bad(at - 1);
+        ++at;
+      }
+      skip();
+      if (at < text.size()) return bad(at);
+      bits <<= 6U * (4 - digits);
+    }
+    for (std::size_t j = 0; j + 1 < digits; ++j)
       out += static_cast<char>(static_cast<unsigned char>(bits >> (16U - 8U * j)));
+    if (digits < 4) return Value::String(std::move(out));
   }
-  return Value::String(std::move(out));
 }
 
 Result<Value> Dict(Args args) {
@@ -145,7 +166,7 @@ FunctionTable MakeTable() {
   table["safeUrl"] = {{kText}, false, [](Args args) -> Result<Value> { return args[0].As(core::kUrlType); }};
   table["urlUnescape"] = {{kText}, false, &UrlUnescape};
   table["stringSlice"] = {{kText}, true, [](Args args) -> Result<Value> {
-                            static const core::ValueType type{.name = "[]string"};
+                            static const core::ValueType type{.name = "[]string", .of_strings = true};
                             return Value::List(core::ValueList(args.begin(), args.end())).As(type);
                           }};
   table["date"] = {{kText, Param::kTime}, false, [](Args args) -> Result<Value> {
@@ -161,10 +182,9 @@ FunctionTable MakeTable() {
   table["list"] = {{Param::kAny}, true, [](Args args) -> Result<Value> {
                      return Value::List(core::ValueList(args.begin(), args.end()));
                    }};
-  table["append"] = {{Param::kList, Param::kAny}, true, &Append};
+  table["append"] = {{Param::kAnyList, Param::kAny}, true, &Append};
   table["dict"] = {{Param::kAny}, true, &Dict};
-  // Labels of routes are not read yet: a route that has some is refused where the configuration is read.
-  table["routeLabels"] = {{kText}, false, [](Args) -> Result<Value> { return Value::String(""); }};
+  table["routeLabels"] = {{kText}, false, {}};
   table["since"] = {{Param::kTime}, false, {}};
   table["now"] = {{}, false, {}};
   return table;

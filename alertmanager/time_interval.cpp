@@ -17,10 +17,10 @@ constexpr core::Option kNamedOptions[] = {
 
 constexpr core::Option kIntervalOptions[] = {
     {.name = "times", .type = OptionType::kNode, .help = "list of {start_time: \"09:00\", end_time: \"17:00\"}"},
-    {.name = "weekdays", .type = OptionType::kStringList, .help = "names or ranges: [monday:friday, sunday]"},
-    {.name = "days_of_month", .type = OptionType::kStringList, .help = "numbers or ranges: [1, \"-3:-1\"]"},
-    {.name = "months", .type = OptionType::kStringList, .help = "names, numbers or ranges: [january:march, 12]"},
-    {.name = "years", .type = OptionType::kStringList, .help = "numbers or ranges: [2026:2028]"},
+    {.name = "weekdays", .type = OptionType::kOnlyStringList, .help = "names or ranges: [monday:friday, sunday]"},
+    {.name = "days_of_month", .type = OptionType::kOnlyStringList, .help = "numbers or ranges: [1, \"-3:-1\"]"},
+    {.name = "months", .type = OptionType::kOnlyStringList, .help = "names, numbers or ranges: [january:march, 12]"},
+    {.name = "years", .type = OptionType::kOnlyStringList, .help = "numbers or ranges: [2026:2028]"},
     {.name = "location", .type = OptionType::kTimeZone, .default_text = "UTC", .help = "time zone of the fields"},
 };
 

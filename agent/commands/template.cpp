@@ -1,5 +1,5 @@
-// pipewarden template --text T: renders a notification template as alertmanager would, on data from a file, so that a
-// message can be looked at before an alert sends it. Needs no agent.
+// pipewarden template render --text T: renders a notification template as alertmanager would, on data from a file, so
+// that a message can be looked at before an alert sends it. Needs no agent.
 #include <CLI/CLI.hpp>
 #include <fstream>
 #include <iostream>
@@ -48,6 +48,8 @@ alertmanager::Notification ReadNotification(const json& data) {
   notification.receiver = ReadText(data, "receiver");
   notification.group_labels = ReadLabels(data, "groupLabels");
   notification.external_url = ReadText(data, "externalURL");
+  notification.reason = ReadText(data, "notification_reason");
+  notification.route_labels = ReadLabels(data, "routeLabels");
   notification.now = core::SystemClock().Now();
   if (const auto alerts = data.find("alerts"); alerts != data.end() && alerts->is_array()) {
     for (const json& item : *alerts) {
@@ -103,12 +105,16 @@ int Run(const Arguments& arguments) {
 
 std::function<int()> Setup(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("--text", arguments->text, "The template, for example '{{ template \"slack.default.title\" . }}'")
+  app.require_subcommand(1);
+  CLI::App* render = app.add_subcommand("render", "Render a template on an alert's data");
+  render->set_help_flag("-h,--help", "Print this help and exit");
+  render->get_formatter()->column_width(34);
+  render->add_option("--text", arguments->text, "The template, for example '{{ template \"slack.default.title\" . }}'")
       ->required();
-  app.add_option("--type", arguments->type, "text, or html (values are escaped)")
+  render->add_option("--type", arguments->type, "text, or html (values are escaped)")
       ->check(CLI::IsMember({"text", "html"}));
-  app.add_option("--data", arguments->data_file, "A file with the notification as JSON, as a webhook receives it");
-  app.add_option("--file", arguments->files, "Template files, as alertmanager.yml names them under templates:");
+  render->add_option("--data", arguments->data_file, "A file with the notification as JSON, as a webhook receives it");
+  render->add_option("--file", arguments->files, "Template files, as alertmanager.yml names them under templates:");
   return [arguments] { return Run(*arguments); };
 }
 

@@ -158,7 +158,7 @@ void ReadMatcher(JsonReader& reader, std::size_t index, Posted& posted) {
     posted.missing = at + (!has_regex ? "isRegex" : !has_name ? "name" : "value");
   const core::MatchOp op = regex ? (equal ? core::MatchOp::kRegex : core::MatchOp::kNotRegex)
                                  : (equal ? core::MatchOp::kEqual : core::MatchOp::kNotEqual);
-  auto matcher = core::Matcher::Make(name, op, value);
+  auto matcher = core::Matcher::Make(name, op, value, false);
   if (name.empty() && posted.bad.empty()) posted.bad = "invalid label matcher " + std::to_string(index) + ": no name";
   if (matcher)
     posted.silence.matchers.push_back(std::move(*matcher));

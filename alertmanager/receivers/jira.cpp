@@ -13,7 +13,7 @@ constexpr core::Option kOptions[] = {
     {.name = "project", .type = OptionType::kString, .required = true, .help = "project"},
     {.name = "summary", .type = OptionType::kNode},
     {.name = "description", .type = OptionType::kNode},
-    {.name = "labels", .type = OptionType::kStringList},
+    {.name = "labels", .type = OptionType::kOnlyStringList},
     {.name = "priority", .type = OptionType::kString, .default_text = "'{{ template \"jira.default.priority\" . }}'"},
     {.name = "issue_type", .type = OptionType::kString, .required = true, .help = "type of issue"},
     {.name = "reopen_transition", .type = OptionType::kString},

@@ -50,7 +50,7 @@ constexpr core::Option kOptions[] = {
     {.name = "image_url", .type = OptionType::kString},
     {.name = "thumb_url", .type = OptionType::kString},
     {.name = "link_names", .type = OptionType::kBool, .default_text = "false", .help = "make @name a mention"},
-    {.name = "mrkdwn_in", .type = OptionType::kStringList, .default_text = "[fallback, pretext, text]"},
+    {.name = "mrkdwn_in", .type = OptionType::kOnlyStringList, .default_text = "[fallback, pretext, text]"},
     {.name = "actions", .type = OptionType::kNode, .help = "list of buttons"},
     {.name = "message_text", .type = OptionType::kString, .help = "text of the message beside the attachment"},
     {.name = "update_message", .type = OptionType::kBool, .default_text = "false", .help = "not supported yet"},

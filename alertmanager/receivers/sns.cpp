@@ -67,7 +67,7 @@ class Sns final : public Receiver {
         message_(options.Text("message")),
         attributes_(options.Map("attributes")) {
     const int targets = (topic_arn_.empty() ? 0 : 1) + (phone_number_.empty() ? 0 : 1) + (target_arn_.empty() ? 0 : 1);
-    if (targets != 1)
+    if (targets != 1 && targets != 3)  // as odd as Alertmanager
       errors.Add(options.where(), "must provide either a target_arn, a topic_arn or a phone_number in sns_configs");
     const core::YamlNode none;
     const core::YamlNode* node = options.Node("sigv4");

@@ -61,6 +61,7 @@ constexpr TypeName kTypeNames[] = {
     {OptionType::kPath, "path", "a path"},
     {OptionType::kSecret, "secret", "a string"},
     {OptionType::kStringList, "list of strings", "a list of strings"},
+    {OptionType::kOnlyStringList, "list of strings", "a list of strings"},
     {OptionType::kStringMap, "map of strings", "a map of strings"},
     {OptionType::kTimeZone, "time zone", "a time zone such as UTC or Europe/Berlin"},
     {OptionType::kNode, "see below", "anything"},
@@ -180,7 +181,8 @@ class OptionReader {
     const YamlNode* file = option.type == OptionType::kSecret ? Given(std::string(option.name) + "_file") : nullptr;
     Value value;
     value.type = option.type;
-    if (given != nullptr && file != nullptr)
+    const bool empty = given != nullptr && given->IsScalar() && given->text().empty();
+    if (given != nullptr && file != nullptr && !empty)
       errors_.Add(file->where(), Quote(option.name) + " and '" + std::string(option.name) +
                                      "_file' exclude each other in " + what_ + "; keep one");
     if (given != nullptr && Take(option, *given, value)) {
@@ -248,6 +250,9 @@ class OptionReader {
       case OptionType::kNode:
         value.node = &node;
         return true;
+      case OptionType::kOnlyStringList:
+        if (node.IsScalar()) return WrongType(option, node);
+        [[fallthrough]];
       case OptionType::kStringList:
         return TakeList(option, node, value);
       case OptionType::kStringMap:
@@ -423,7 +428,7 @@ core::Secret Options::Secret(std::string_view name) const {
 }
 std::vector<std::string> Options::List(std::string_view name) const {
   std::vector<std::string> list;
-  if (const Value* value = Get(name, {OptionType::kStringList}))
+  if (const Value* value = Get(name, {OptionType::kStringList, OptionType::kOnlyStringList}))
     for (const auto& pair : value->pairs) list.push_back(pair.first);
   return list;
 }

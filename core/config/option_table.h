@@ -34,17 +34,18 @@ enum class OptionType {
   kBool,
   kInt,
   kFloat,
-  kDuration,    // Prometheus syntax: 15s, 1h30m
-  kBytes,       // 1024, 10KiB, 1.5GB; as in Prometheus KB and KiB are both 1024 bytes
-  kEnum,        // one of `choices`
-  kRegex,       // RE2
-  kUrl,         // http:// or https://
-  kPath,        // a file or folder; relative ones are taken from the configuration file's folder
-  kSecret,      // text, or <name>_file: a file that holds it (re-read at each reload); never shown
-  kStringList,  // [a, b], or a single string
-  kStringMap,   // {a: b}; values as text
-  kTimeZone,    // IANA name, UTC or Local
-  kNode,        // any YAML; the reader takes it from Node()
+  kDuration,        // Prometheus syntax: 15s, 1h30m
+  kBytes,           // 1024, 10KiB, 1.5GB; as in Prometheus KB and KiB are both 1024 bytes
+  kEnum,            // one of `choices`
+  kRegex,           // RE2
+  kUrl,             // http:// or https://
+  kPath,            // a file or folder; relative ones are taken from the configuration file's folder
+  kSecret,          // text, or <name>_file: a file that holds it (re-read at each reload); never shown
+  kStringList,      // [a, b], or a single string
+  kOnlyStringList,  // [a, b]
+  kStringMap,       // {a: b}; values as text
+  kTimeZone,        // IANA name, UTC or Local
+  kNode,            // any YAML; the reader takes it from Node()
 };
 
 struct Option {

@@ -34,10 +34,10 @@ Result<std::shared_ptr<const re2::RE2>> Compile(std::string_view pattern, bool d
 Matcher::Matcher(std::string name, MatchOp op, std::string value)
     : name_(std::move(name)), op_(op), value_(std::move(value)) {}
 
-Result<Matcher> Matcher::Make(std::string name, MatchOp op, std::string value) {
+Result<Matcher> Matcher::Make(std::string name, MatchOp op, std::string value, bool dot_is_newline_too) {
   Matcher matcher(std::move(name), op, std::move(value));
   if (op == MatchOp::kRegex || op == MatchOp::kNotRegex) {
-    auto regex = Compile(matcher.value_, true);
+    auto regex = Compile(matcher.value_, dot_is_newline_too);
     if (!regex) return Fail(regex.error());
     matcher.regex_ = std::move(*regex);
   }

@@ -1,6 +1,6 @@
-// A label matcher: name, operator, value. Regular expressions are RE2's, anchored at both ends, and `.` matches a
-// newline: ^(?s:…)$, as in Prometheus 3. An absent label has the value "". Immutable, cheap to copy, safe from any
-// thread.
+// A label matcher: name, operator, value. Regular expressions are RE2's, anchored at both ends. Whether `.` matches a
+// newline is the maker's choice: it does in Prometheus 3, ^(?s:…)$, and does not in Alertmanager. An absent label has
+// the value "". Immutable, cheap to copy, safe from any thread.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,7 @@ std::string_view MatchOpText(MatchOp op);  // = != =~ !~
 class Matcher {
  public:
   // kInvalid where the regular expression does not compile (the message is RE2's).
-  static Result<Matcher> Make(std::string name, MatchOp op, std::string value);
+  static Result<Matcher> Make(std::string name, MatchOp op, std::string value, bool dot_is_newline_too = true);
 
   const std::string& name() const { return name_; }
   MatchOp op() const { return op_; }

@@ -82,7 +82,8 @@ Result<Value> IndexOne(const Value& item, const Value& index) {
   static const ValueType kByte{.name = "uint8"};
   if (item.is(Kind::kMap)) {
     if (index.is_nil()) return Bad("value is nil; should be of type string");
-    if (!index.is(Kind::kString)) return Bad("value has type " + index.TypeName() + "; should be string");
+    if (!index.is(Kind::kString) || index.type() != nullptr)
+      return Bad("value has type " + index.TypeName() + "; should be string");
     const auto found = item.map().entries.find(index.string());
     if (found != item.map().entries.end()) return found->second;
     return item.map().of_strings ? Value::String("") : Value();
@@ -147,7 +148,7 @@ Result<Value> Length(Args args) {
     case Kind::kMap:
       return Value::Int(static_cast<std::int64_t>(args[0].map().entries.size()));
     case Kind::kNil:
-      return Bad("len of nil pointer");
+      return Bad("reflect: call of reflect.Value.Type on zero Value");
     default:
       return Bad("len of type " + args[0].TypeName());
   }
@@ -220,31 +221,54 @@ const FunctionTable& BuiltinFunctions() {
   return table;
 }
 
-Result<bool> ValuesEqual(const Value& a, const Value& b) {
-  if (a.kind() != b.kind()) {
-    // What is not basic is one kind to Go's eq; nil equals nil alone.
-    if (a.is_nil() || b.is_nil()) return false;
-    if (IsBasic(a) || IsBasic(b)) {
-      return Bad("incompatible types for comparison: " + a.TypeName() + " and " + b.TypeName());
-    }
-    return Bad("non-comparable types " + a.ToString() + ": " + a.TypeName() + ", " + b.TypeName() + ": " +
-               b.ToString());
+namespace {
+
+// Go's kind of what is not basic: a time is a struct, a type "*X" a pointer.
+char CompositeKind(const Value& value) {
+  switch (value.kind()) {
+    case Kind::kList:
+      return 'l';
+    case Kind::kMap:
+      return 'm';
+    default:
+      return value.TypeName().starts_with('*') ? 'p' : 's';
   }
+}
+
+// Whether Go compares values of its type with ==: no maps and slices, nor structs that hold some.
+bool IsComparable(const Value& value) {
+  if (value.is(Kind::kTime) || !value.is(Kind::kStruct)) return value.is(Kind::kTime);
+  return CompositeKind(value) == 'p' ||
+         std::ranges::all_of(value.fields().fields, [](const auto& field) { return IsBasic(field.second); });
+}
+
+bool SameStruct(const Value& a, const Value& b) {
+  if (a.is(Kind::kTime) && b.is(Kind::kTime)) return a.time().SameInstant(b.time()) && a.time().zone == b.time().zone;
+  return a.kind() == b.kind() && a.type() == b.type() && a.ToString() == b.ToString();
+}
+
+}  // namespace
+
+Result<bool> ValuesEqual(const Value& a, const Value& b) {
+  if (a.is_nil() || b.is_nil()) return a.is_nil() && b.is_nil();
+  if (!IsBasic(a) && !IsBasic(b)) {
+    if (CompositeKind(a) != CompositeKind(b)) {
+      return Bad("non-comparable types " + a.ToString() + ": " + a.TypeName() + ", " + b.TypeName() + ": " +
+                 b.ToString());
+    }
+    if (!IsComparable(b)) return Bad("non-comparable type " + b.ToString() + ": " + b.TypeName());
+    return SameStruct(a, b);
+  }
+  if (a.kind() != b.kind()) return Bad("incompatible types for comparison: " + a.TypeName() + " and " + b.TypeName());
   switch (a.kind()) {
-    case Kind::kNil:
-      return true;
     case Kind::kBool:
       return a.boolean() == b.boolean();
     case Kind::kInt:
       return a.integer() == b.integer();
     case Kind::kFloat:
       return a.number() == b.number();
-    case Kind::kString:
-      return a.string() == b.string();
-    case Kind::kTime:
-      return a.time().SameInstant(b.time()) && a.time().zone == b.time().zone;
     default:
-      return Bad("non-comparable type " + b.ToString() + ": " + b.TypeName());
+      return a.string() == b.string();
   }
 }
 

@@ -337,6 +337,7 @@ class Executor {
     if (receiver.is_nil()) return {};
     if (const ValueMethod* method = FindMethod(receiver, name)) {
       const auto call = [&](std::span<const Value> values) { return method->call(receiver, values); };
+      if (!method->unfit.empty() && args.size() <= 1 && final == nullptr) return Fail(std::string(method->unfit));
       return Invoke(dot, name, method->params, false, node, args, final, call);
     }
     const bool has_arguments = args.size() > 1 || final != nullptr;
@@ -373,7 +374,9 @@ class Executor {
     // Html escapes by context what html would escape, see html_escape.h.
     if (builtin && node.text == "html" && options_.escaping == Escaping::kHtml) {
       const auto call = [](std::span<const Value> values) -> Result<Value> {
-        return values.size() == 1 && values[0].is(Value::Kind::kString) ? values[0] : Value::String(GoSprint(values));
+        // Without its type: what was safe HTML is escaped too.
+        return Value::String(values.size() == 1 && values[0].is(Value::Kind::kString) ? values[0].string()
+                                                                                      : GoSprint(values));
       };
       return Invoke(dot, node.text, function->params, function->variadic, command, args, final, call);
     }

@@ -124,7 +124,10 @@ void BadVerb(std::string& out, const Verb& verb, const Value& value) {
   } else {
     out += value.TypeName();
     out += '=';
-    PrintValue(out, Verb{}, value, 0);
+    Verb plain = verb;  // its width and flags go on holding
+    plain.verb = 'v';
+    plain.sharp = false;
+    PrintValue(out, plain, value, 0);
   }
   out += ')';
 }

@@ -182,7 +182,8 @@ Token Lexer::Inside() {
   if (AtEnd()) return Error("unclosed action");
   const char c = Peek();
   if (IsSpace(c)) return Space();
-  if (c == '+' || c == '-' || IsDigit(c) || (c == '.' && IsDigit(Peek(1)))) return Number();
+  if (c == '+' || c == '-' || IsDigit(c)) return Number();
+  if (c == '.' && (at_ + 1 == input_.size() || IsDigit(Peek(1)))) return Number();
   if (AtWord()) return Word();
   if (c == '"') return Quote('"', TokenType::kString, "unterminated quoted string");
   if (c == '\'') return Quote('\'', TokenType::kCharConstant, "unterminated character constant");

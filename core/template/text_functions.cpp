@@ -97,6 +97,19 @@ Error BadPattern(const std::string& pattern, const re2::RE2& regex) {
     case re2::RE2::ErrorRepeatArgument:
       why = "missing argument to repetition operator";
       break;
+    case re2::RE2::ErrorRepeatOp:
+      why = "invalid nested repetition operator";
+      break;
+    case re2::RE2::ErrorRepeatSize:
+      why = "invalid repeat count";
+      break;
+    case re2::RE2::ErrorBadNamedCapture:
+      why = "invalid named capture";
+      break;
+    case re2::RE2::ErrorTrailingBackslash:
+      why = "trailing backslash at end of expression";
+      where.clear();
+      break;
     case re2::RE2::ErrorBadCharRange:
       why = "invalid character class range";
       break;
@@ -145,7 +158,10 @@ std::string TitleCase(std::string_view text, bool lower_rest) {
 
 Result<std::string> RegexReplaceAll(const std::string& pattern, std::string_view replacement, const std::string& text) {
   const re2::RE2 regex(pattern, re2::RE2::Quiet);
-  if (!regex.ok()) return Fail(BadPattern(pattern, regex));
+  if (!regex.ok()) {  // regexp.MustCompile's words
+    const std::string shown = pattern.find('`') == std::string::npos ? "`" + pattern + "`" : GoQuote(pattern);
+    return Fail(ErrorCode::kInvalid, "regexp: Compile(" + shown + "): " + BadPattern(pattern, regex).message);
+  }
   std::vector<re2::StringPiece> groups(static_cast<std::size_t>(regex.NumberOfCapturingGroups()) + 1);
   std::string out;
   const re2::StringPiece input(text);

@@ -76,6 +76,14 @@ std::string WeekdayString(const Value& value) {
   return day >= 0 && day <= 6 ? std::string(WeekdayName(static_cast<int>(day)))
                               : "%!Weekday(" + std::to_string(day) + ")";
 }
+const ValueType kInt64Type{.name = "int64"};
+std::string LocationString(const Value& value) { return value.fields().fields[0].second.string(); }
+const ValueType kLocationType{
+    .name = "*time.Location",
+    .methods = {{"String",
+                 {},
+                 [](const Value& self, Args) -> Result<Value> { return Value::String(LocationString(self)); }}},
+    .to_string = &LocationString};
 const ValueType kMonthType{
     .name = "time.Month",
     .methods = {{"String",
@@ -125,11 +133,15 @@ const std::vector<ValueMethod>& TimeMethods() {
       {"String", {}, [](const Value& self, Args) -> Result<Value> { return Value::String(GoTimeString(self.time())); }},
       {"Local", {}, [](const Value& self, Args) -> Result<Value> { return In(self, "Local"); }},
       {"UTC", {}, [](const Value& self, Args) -> Result<Value> { return In(self, "UTC"); }},
-      {"Location", {}, [](const Value& self, Args) -> Result<Value> { return Value::String(self.time().zone.name()); }},
-      {"Unix", {}, [](const Value& self, Args) -> Result<Value> { return Value::Int(Unix(self, 1)); }},
-      {"UnixMilli", {}, [](const Value& self, Args) -> Result<Value> { return Value::Int(Unix(self, 1000)); }},
-      {"UnixMicro", {}, [](const Value& self, Args) -> Result<Value> { return Value::Int(Unix(self, 1'000'000)); }},
-      {"UnixNano", {}, [](const Value& self, Args) -> Result<Value> { return Value::Int(ZonedTime(self.time()).ToWall().time_since_epoch().count()); }},
+      {"Location", {}, [](const Value& self, Args) -> Result<Value> { return Value::Struct({{{"", Value::String(self.time().zone.name())}}}).As(kLocationType); }},
+      {"Unix", {}, [](const Value& self, Args) -> Result<Value> { return Value::Int(Unix(self, 1)).As(kInt64Type); }},
+      {"Date", {}, nullptr, "function Date has 3 return values; should be 1 or 2"},
+      {"Clock", {}, nullptr, "function Clock has 3 return values; should be 1 or 2"},
+      {"Zone", {}, nullptr, "invalid function signature for Zone: second return value should be error; is int"},
+      {"ISOWeek", {}, nullptr, "invalid function signature for ISOWeek: second return value should be error; is int"},
+      {"UnixMilli", {}, [](const Value& self, Args) -> Result<Value> { return Value::Int(Unix(self, 1000)).As(kInt64Type); }},
+      {"UnixMicro", {}, [](const Value& self, Args) -> Result<Value> { return Value::Int(Unix(self, 1'000'000)).As(kInt64Type); }},
+      {"UnixNano", {}, [](const Value& self, Args) -> Result<Value> { return Value::Int(ZonedTime(self.time()).ToWall().time_since_epoch().count()).As(kInt64Type); }},
       {"Add", {Param::kDuration}, [](const Value& self, Args args) -> Result<Value> { return Value::Time(Plus(self.time(), args[0].integer())); }},
       {"AddDate", {Param::kInt, Param::kInt, Param::kInt}, &AddDate},
       {"Sub", {Param::kTime}, [](const Value& self, Args args) -> Result<Value> { return Value::Duration(Duration{Minus(self.time(), args[0].time())}); }},
@@ -160,9 +172,9 @@ const std::vector<ValueMethod>& DurationMethods() {
       {"Hours", {}, [](const Value& self, Args) -> Result<Value> { return Value::Float(static_cast<double>(self.integer() / (3600 * kSecond)) + static_cast<double>(self.integer() % (3600 * kSecond)) / 3600e9); }},
       {"Minutes", {}, [](const Value& self, Args) -> Result<Value> { return Value::Float(static_cast<double>(self.integer() / (60 * kSecond)) + static_cast<double>(self.integer() % (60 * kSecond)) / 60e9); }},
       {"Seconds", {}, [](const Value& self, Args) -> Result<Value> { return Value::Float(static_cast<double>(self.integer() / kSecond) + static_cast<double>(self.integer() % kSecond) / 1e9); }},
-      {"Milliseconds", {}, [](const Value& self, Args) -> Result<Value> { return Value::Int(self.integer() / 1'000'000); }},
-      {"Microseconds", {}, [](const Value& self, Args) -> Result<Value> { return Value::Int(self.integer() / 1000); }},
-      {"Nanoseconds", {}, [](const Value& self, Args) -> Result<Value> { return Value::Int(self.integer()); }},
+      {"Milliseconds", {}, [](const Value& self, Args) -> Result<Value> { return Value::Int(self.integer() / 1'000'000).As(kInt64Type); }},
+      {"Microseconds", {}, [](const Value& self, Args) -> Result<Value> { return Value::Int(self.integer() / 1000).As(kInt64Type); }},
+      {"Nanoseconds", {}, [](const Value& self, Args) -> Result<Value> { return Value::Int(self.integer()).As(kInt64Type); }},
       {"Truncate", {Param::kDuration}, [](const Value& self, Args args) -> Result<Value> { return Value::Duration(Duration{Truncated(self.integer(), args[0].integer())}); }},
       {"Round", {Param::kDuration}, [](const Value& self, Args args) -> Result<Value> { return Value::Duration(Duration{Rounded(self.integer(), args[0].integer())}); }},
       {"Abs", {}, [](const Value& self, Args) -> Result<Value> {

@@ -13,7 +13,7 @@ Value Value::Map(ValueMap map) { return Value(Data(std::make_shared<const ValueM
 Value Value::Struct(ValueStruct fields) { return Value(Data(std::make_shared<const ValueStruct>(std::move(fields)))); }
 
 Value Value::StringList(const std::vector<std::string>& list) {
-  static const ValueType type{.name = "[]string"};
+  static const ValueType type{.name = "[]string", .of_strings = true};
   ValueList values;
   values.reserve(list.size());
   for (const std::string& text : list) values.push_back(String(text));
@@ -103,6 +103,7 @@ std::string_view ParamTypeName(Param param) {
     case Param::kDuration:
       return "time.Duration";
     case Param::kList:
+    case Param::kAnyList:
       return "[]interface {}";
     case Param::kStringList:
       return "[]string";
@@ -114,10 +115,6 @@ std::string_view ParamTypeName(Param param) {
 
 std::string CheckParam(Param param, const Value& value) {
   using Kind = Value::Kind;
-  const auto all_strings = [&] {
-    return value.is(Kind::kList) &&
-           std::ranges::all_of(value.list(), [](const Value& item) { return item.is(Kind::kString); });
-  };
   bool fits = true;
   switch (param) {
     case Param::kAny:
@@ -143,8 +140,11 @@ std::string CheckParam(Param param, const Value& value) {
     case Param::kList:
       fits = value.is(Kind::kList) || value.is_nil();
       break;
+    case Param::kAnyList:
+      fits = (value.is(Kind::kList) && value.type() == nullptr) || value.is_nil();
+      break;
     case Param::kStringList:
-      fits = all_strings() || value.is_nil();
+      fits = (value.is(Kind::kList) && value.type() != nullptr && value.type()->of_strings) || value.is_nil();
       break;
     case Param::kMap:
       fits = value.is(Kind::kMap) || value.is_nil();

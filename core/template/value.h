@@ -34,7 +34,8 @@ enum class Param : std::uint8_t {
   kTime,
   kDuration,
   kList,        // any slice
-  kStringList,  // a slice of strings
+  kAnyList,     // []interface {} alone
+  kStringList,  // []string, or a type of it
   kMap,         // any map
 };
 
@@ -118,6 +119,7 @@ struct ValueMethod {
   std::string_view name;
   std::vector<Param> params;
   Result<Value> (*call)(const Value& self, std::span<const Value> args);
+  std::string_view unfit = {};  // why no template can call it: its complaint
 };
 
 // A named Go type. Constants: `const ValueType kKv{"template.KV", {{"Names", {}, &KvNames}}};`
@@ -125,6 +127,7 @@ struct ValueType {
   std::string_view name;
   std::vector<ValueMethod> methods = {};
   std::string (*to_string)(const Value&) = nullptr;  // fmt.Stringer
+  bool of_strings = false;                           // a list of strings
 
   const ValueMethod* Find(std::string_view method) const;
 };

@@ -23,6 +23,7 @@ struct Found {
   std::optional<int> year_day;
   bool pm_set = false;
   bool pm = false;
+  std::string_view out_of_range;  // what was read, but cannot be
 };
 
 std::optional<int> TakeNumber(std::string_view& text, std::size_t least, std::size_t most) {
@@ -75,7 +76,13 @@ bool TakeOffset(std::string_view& text, Part part, Found& found) {
       text.remove_prefix(1);
     }
     const auto value = TakeNumber(text, 2, 2);
-    if (!value || *value > (field == 0 ? 24 : 60)) return false;
+    if (!value) return false;
+    if (*value > (field == 0 ? 24 : 60)) {
+      found.out_of_range = field == 0   ? "time zone offset hour"
+                           : field == 1 ? "time zone offset minute"
+                                        : "time zone offset second";
+      return false;
+    }
     total += *value * (field == 0 ? 3600 : field == 1 ? 60 : 1);
   }
   found.offset = sign * total;
@@ -100,9 +107,50 @@ bool TakeFraction(std::string_view& text, const Token& token, Found& found) {
   return true;
 }
 
-bool Store(std::optional<int> value, int lowest, int highest, int& into) {
-  if (!value || *value < lowest || *value > highest) return false;
-  into = *value;
+bool Store(std::optional<int> value, int& into) {
+  if (value) into = *value;
+  return value.has_value();
+}
+
+bool StoreWithin(std::optional<int> value, int lowest, int highest, int& into, std::string_view what, Found& found) {
+  if (value && (*value < lowest || *value > highest)) found.out_of_range = what;
+  return Store(value, into) && found.out_of_range.empty();
+}
+
+// Go's time.quote: bytes outside of ASCII as \xNN.
+std::string Quoted(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte >= 0x80) {
+      out += "\\x";
+      out += kHex[byte >> 4U];
+      out += kHex[byte & 15U];
+    } else {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+// As far as they agree; a space stands for any number of them, also for none at the end.
+bool TakeLiteral(std::string_view& text, std::string_view literal) {
+  const auto spaces = [](std::string_view& from) {
+    while (from.starts_with(' ')) from.remove_prefix(1);
+  };
+  while (!literal.empty()) {
+    if (literal[0] == ' ') {
+      if (!text.empty() && text[0] != ' ') return false;
+      spaces(literal);
+      spaces(text);
+      continue;
+    }
+    if (!text.starts_with(literal[0])) return false;
+    text.remove_prefix(1);
+    literal.remove_prefix(1);
+  }
   return true;
 }
 
@@ -114,39 +162,40 @@ bool TakePart(std::string_view& text, const Token& token, std::string_view rest_
       return true;
     case Part::kLongMonth:
     case Part::kMonth:
-      return Store(TakeName(text, MonthName, 1, 12, token.part == Part::kLongMonth), 1, 12, civil.month);
+      return Store(TakeName(text, MonthName, 1, 12, token.part == Part::kLongMonth), civil.month);
     case Part::kLongWeekday:
     case Part::kWeekday:
-      return Store(TakeName(text, WeekdayName, 0, 6, token.part == Part::kLongWeekday), 0, 6, ignored);
+      return Store(TakeName(text, WeekdayName, 0, 6, token.part == Part::kLongWeekday), ignored);
     case Part::kNumMonth:
-      return Store(TakeNumber(text, 1, 2), 1, 12, civil.month);
+      return StoreWithin(TakeNumber(text, 1, 2), 1, 12, civil.month, "month", found);
     case Part::kZeroMonth:
-      return Store(TakeNumber(text, 2, 2), 1, 12, civil.month);
+      return StoreWithin(TakeNumber(text, 2, 2), 1, 12, civil.month, "month", found);
     case Part::kUnderDay:
       if (text.starts_with(' ')) text.remove_prefix(1);
       [[fallthrough]];
     case Part::kDay:
-      return Store(TakeNumber(text, 1, 2), 1, 31, civil.day);
+      return Store(TakeNumber(text, 1, 2), civil.day);
     case Part::kZeroDay:
-      return Store(TakeNumber(text, 2, 2), 1, 31, civil.day);
+      return Store(TakeNumber(text, 2, 2), civil.day);
     case Part::kUnderYearDay:
     case Part::kZeroYearDay:
       while (token.part == Part::kUnderYearDay && text.starts_with(' ')) text.remove_prefix(1);
       found.year_day = 0;
-      return Store(TakeNumber(text, token.part == Part::kZeroYearDay ? 3 : 1, 3), 1, 366, *found.year_day);
+      return Store(TakeNumber(text, token.part == Part::kZeroYearDay ? 3 : 1, 3), *found.year_day);
     case Part::kHour:
-      return Store(TakeNumber(text, 2, 2), 0, 23, civil.hour);
+      return StoreWithin(TakeNumber(text, 1, 2), 0, 23, civil.hour, "hour", found);
     case Part::kHour12:
-      return Store(TakeNumber(text, 1, 2), 0, 12, civil.hour);
+      return StoreWithin(TakeNumber(text, 1, 2), 0, 12, civil.hour, "hour", found);
     case Part::kZeroHour12:
-      return Store(TakeNumber(text, 2, 2), 0, 12, civil.hour);
+      return StoreWithin(TakeNumber(text, 2, 2), 0, 12, civil.hour, "hour", found);
     case Part::kMinute:
-      return Store(TakeNumber(text, 1, 2), 0, 59, civil.minute);
+      return StoreWithin(TakeNumber(text, 1, 2), 0, 59, civil.minute, "minute", found);
     case Part::kZeroMinute:
-      return Store(TakeNumber(text, 2, 2), 0, 59, civil.minute);
+      return StoreWithin(TakeNumber(text, 2, 2), 0, 59, civil.minute, "minute", found);
     case Part::kSecond:
     case Part::kZeroSecond: {
-      if (!Store(TakeNumber(text, token.part == Part::kZeroSecond ? 2 : 1, 2), 0, 59, civil.second)) return false;
+      const auto second = TakeNumber(text, token.part == Part::kZeroSecond ? 2 : 1, 2);
+      if (!StoreWithin(second, 0, 59, civil.second, "second", found)) return false;
       // A fraction may follow the seconds although the layout has none.
       std::string_view next = rest_of_layout;
       const Token following = go_layout::NextToken(next);
@@ -155,9 +204,9 @@ bool TakePart(std::string_view& text, const Token& token, std::string_view rest_
       return named || TakeFraction(text, {.part = Part::kFraction9}, found);
     }
     case Part::kLongYear:
-      return Store(TakeNumber(text, 4, 4), 0, 9999, civil.year);
+      return Store(TakeNumber(text, 4, 4), civil.year);
     case Part::kYear:
-      if (!Store(TakeNumber(text, 2, 2), 0, 99, civil.year)) return false;
+      if (!Store(TakeNumber(text, 2, 2), civil.year)) return false;
       civil.year += civil.year >= 69 ? 1900 : 2000;
       return true;
     case Part::kPM:
@@ -201,7 +250,8 @@ Result<ZonedTime> ToTime(Found found, const TimeZone& zone) {
     civil.day = date.day;
     civil.nanosecond = nanosecond;
   }
-  if (civil.day > DaysInMonth(civil.year, civil.month)) return Fail(ErrorCode::kInvalid, "day out of range");
+  if (civil.day < 1 || civil.day > DaysInMonth(civil.year, civil.month))
+    return Fail(ErrorCode::kInvalid, "day out of range");
   const std::int64_t local = CivilSeconds(civil);
   ZonedTime time{.nanosecond = civil.nanosecond, .zone = zone};
   if (found.offset) {
@@ -230,28 +280,26 @@ Result<ZonedTime> ToTime(Found found, const TimeZone& zone) {
 Result<ZonedTime> ParseGoTime(std::string_view layout, std::string_view text, const TimeZone& zone) {
   const std::string_view whole_layout = layout;
   const std::string_view whole_text = text;
-  const auto bad = [&](std::string_view why) {
-    return Fail(ErrorCode::kInvalid, "parsing time \"" + std::string(whole_text) + "\" as \"" +
-                                         std::string(whole_layout) + "\": " + std::string(why));
+  const auto bad = [&](const std::string& why) {
+    return Fail(ErrorCode::kInvalid, "parsing time " + Quoted(whole_text) + why);
+  };
+  const auto mismatch = [&](std::string_view at, std::string_view part) {
+    return bad(" as " + Quoted(whole_layout) + ": cannot parse " + Quoted(at) + " as " + Quoted(part));
   };
   Found found;
   while (!layout.empty()) {
     const std::string_view before = layout;
     const Token token = go_layout::NextToken(layout);
-    if (!text.starts_with(token.literal)) {
-      return bad("cannot parse \"" + std::string(text) + "\" as \"" + std::string(token.literal) + "\"");
-    }
-    text.remove_prefix(token.literal.size());
+    if (!TakeLiteral(text, token.literal)) return mismatch(text, token.literal);
     const std::string_view at = text;
     if (!TakePart(text, token, layout, found)) {
-      const std::string_view part =
-          before.substr(token.literal.size(), before.size() - token.literal.size() - layout.size());
-      return bad("cannot parse \"" + std::string(at) + "\" as \"" + std::string(part) + "\"");
+      if (!found.out_of_range.empty()) return bad(": " + std::string(found.out_of_range) + " out of range");
+      return mismatch(at, before.substr(token.literal.size(), before.size() - token.literal.size() - layout.size()));
     }
   }
-  if (!text.empty()) return bad("extra text: \"" + std::string(text) + "\"");
+  if (!text.empty()) return bad(": extra text: " + Quoted(text));
   auto time = ToTime(std::move(found), zone);
-  if (!time) return bad(time.error().message);
+  if (!time) return bad(": " + time.error().message);
   return time;
 }
 

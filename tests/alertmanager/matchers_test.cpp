@@ -64,6 +64,11 @@ BOOST_AUTO_TEST_CASE(a_missing_label_is_empty) {
   BOOST_TEST(!MatchesAll(ParseMatchers("a=~\"b\"").value(), core::Labels{{"a", "abc"}}));
 }
 
+BOOST_AUTO_TEST_CASE(a_dot_matches_no_newline) {  // unlike in PromQL
+  BOOST_TEST(!MatchesAll(ParseMatchers("a=~\".*\"").value(), core::Labels{{"a", "x\ny"}}));
+  BOOST_TEST(MatchesAll(ParseMatchers("a!~\".*\"").value(), core::Labels{{"a", "x\ny"}}));
+}
+
 BOOST_AUTO_TEST_CASE(label_sets_and_quotes_as_go_prints_them) {
   BOOST_TEST(LabelSetText(core::Labels{{"cluster", "c1"}, {"alertname", "foo"}}) ==
              "{alertname=\"foo\", cluster=\"c1\"}");

@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(go_layouts_read) {
              "2026-12-24T00:00:00+01:00");
   const auto bad = ParseGoTime("2006-01-02", "2026-13-24");
   BOOST_REQUIRE(!bad.has_value());
-  BOOST_TEST(bad.error().message == "parsing time \"2026-13-24\" as \"2006-01-02\": cannot parse \"13-24\" as \"01\"");
+  BOOST_TEST(bad.error().message == "parsing time \"2026-13-24\": month out of range");
 }
 
 }  // namespace
