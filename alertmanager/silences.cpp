@@ -29,7 +29,11 @@ std::string NewUuid() {
 
 Result<void> Validate(const Silence& silence) {
   if (silence.matchers.empty()) return Fail(ErrorCode::kInvalid, "a silence needs at least one matcher");
-  if (std::ranges::all_of(silence.matchers, &core::Matcher::MatchesEmpty))
+  // As Alertmanager: a negative one is never taken to match it.
+  if (std::ranges::all_of(silence.matchers, [](const core::Matcher& matcher) {
+        const bool negative = matcher.op() == core::MatchOp::kNotEqual || matcher.op() == core::MatchOp::kNotRegex;
+        return !negative && matcher.MatchesEmpty();
+      }))
     return Fail(ErrorCode::kInvalid, "at least one matcher must not match the empty string");
   if (silence.ends_at < silence.starts_at) return Fail(ErrorCode::kInvalid, "end time must not be before start time");
   return {};

@@ -126,6 +126,8 @@ core::Result<core::WallTime> ParseDateTime(std::string_view text) {
 core::Result<alertmanager::Matchers> FilterParams(const HttpRequest& request) {
   alertmanager::Matchers matchers;
   for (const std::string& text : request.Params("filter")) {
+    if (text.starts_with('{') || text.ends_with('}'))
+      return core::Fail(core::ErrorCode::kInvalid, "unexpected open or close brace: " + text);
     auto matcher = alertmanager::ParseMatcher(text);
     if (!matcher)
       return core::Fail(core::ErrorCode::kInvalid,

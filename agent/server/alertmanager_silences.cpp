@@ -222,7 +222,7 @@ HttpResponse PostSilence(const Context& context, const HttpRequest& request) {
   if (!posted.missing.empty()) return MissingError(posted.missing);
   if (posted.silence.matchers.empty() && posted.bad.empty())
     return SchemaError(422, 612, "matchers in body should have at least 1 items");
-  if (!posted.bad.empty()) return ErrorResponse(Envelope::kAlertmanager, 400, "silence invalid: " + posted.bad);
+  if (!posted.bad.empty()) return ErrorResponse(Envelope::kAlertmanager, 400, "invalid silence: " + posted.bad);
   if (posted.silence.starts_at >= posted.silence.ends_at)
     return ErrorResponse(Envelope::kAlertmanager, 400, "Failed to create silence: start time must be before end time");
   if (posted.silence.ends_at < context->clock->Now())
@@ -231,7 +231,7 @@ HttpResponse PostSilence(const Context& context, const HttpRequest& request) {
     return context->alertmanager->SetSilence(silence);
   });
   if (!id && id.error().code == core::ErrorCode::kInvalid)
-    return ErrorResponse(Envelope::kAlertmanager, 400, "silence invalid: " + id.error().message);
+    return ErrorResponse(Envelope::kAlertmanager, 400, "invalid silence: " + id.error().message);
   if (!id) return ErrorResponse(Envelope::kAlertmanager, id.error());
   return JsonResponse("{\"silenceID\":" + core::JsonString(*id) + "}\n");
 }
