@@ -320,6 +320,7 @@ core::Result<void> Agent::Parts::Serve() {
                                 .storage_is_locked = true,
                                 .web_config_file = options.web_config_file,
                                 .hosts = {HostName()},
+                                .cors_origin = options.cors_origin,
                                 .open = options.alerting_only,
                                 .ready = [this] { return ready.load(); }},
                                options.alerting_only ? AlertingRoutes(context) : AllRoutes(context), clock,
@@ -374,6 +375,7 @@ SettingsView Agent::Parts::Settings() const {
                 {"query.timeout", "2m"},
                 {"storage.path", storage_path},
                 {"web.config.file", options.web_config_file},
+                {"web.cors.origin", options.cors_origin},
                 {"web.enable-remote-write-receiver", options.remote_write_receiver ? "true" : "false"},
                 {"web.external-url", external_url},
                 {"web.listen-address", addresses}};

@@ -31,6 +31,7 @@ struct AgentOptions {
   std::vector<std::string> listen_addresses{"127.0.0.1:9595"};
   std::string health_listen_address{};  // "": none but those
   std::string web_config_file{};
+  std::string cors_origin{};   // "": no other origin's scripts read the API
   std::string external_url{};  // "": http://<host name>:<port>
   std::string step_binary{};   // "": pipewarden-step beside the running program
   bool remote_write_receiver = false;

@@ -43,6 +43,8 @@ std::function<int()> Setup(CLI::App& app) {
   app.add_option("--web.config.file", options->agent.web_config_file, "TLS and users with their roles");
   app.add_flag("--web.enable-remote-write-receiver", options->agent.remote_write_receiver,
                "Take samples that others push to /api/v1/write");
+  app.add_option("--web.cors.origin", options->agent.cors_origin,
+                 "Origins whose scripts may read /api/v1, as a fully anchored regular expression [none]");
   app.add_option("--web.external-url", options->agent.external_url, "Address by which people reach the agent");
   app.add_option("--storage.path", options->agent.storage_path,
                  "Folder of everything the agent keeps [the configuration's, else ./data]");

@@ -36,12 +36,51 @@ void Split(std::string_view text, char separator, F take) {
 
 void CollectParams(std::string_view form, std::string_view name, std::vector<std::string>& values) {
   Split(form, '&', [&](std::string_view pair) {
+    if (pair.find(';') != std::string_view::npos) return;  // as Go, which takes it for an old separator and drops both
     const std::size_t equals = pair.find('=');
     const auto key = UrlDecode(pair.substr(0, equals), true);
     if (!key || *key != name) return;
     auto value = UrlDecode(equals == std::string_view::npos ? "" : pair.substr(equals + 1), true);
     if (value) values.push_back(std::move(*value));
   });
+}
+
+// The quoted or bare value of a parameter of a header: name in `form-data; name="query"`.
+std::string_view HeaderParam(std::string_view header, std::string_view name) {
+  std::string_view found;
+  Split(header, ';', [&](std::string_view part) {
+    part = Trim(part);
+    const std::size_t equals = part.find('=');
+    if (equals == std::string_view::npos || !EqualsIgnoreCase(part.substr(0, equals), name)) return;
+    found = part.substr(equals + 1);
+    if (found.size() >= 2 && found.front() == '"' && found.back() == '"') found = found.substr(1, found.size() - 2);
+  });
+  return found;
+}
+
+// Of a multipart/form-data body (RFC 7578): the parts of that name that are no files.
+void CollectParts(std::string_view body, std::string_view boundary, std::string_view name,
+                  std::vector<std::string>& values) {
+  const std::string line = "--" + std::string(boundary);
+  std::size_t at = body.find(line);
+  while (at != std::string_view::npos) {
+    std::string_view part = body.substr(at + line.size());
+    if (part.starts_with("--")) return;
+    if (part.starts_with("\r\n")) part.remove_prefix(2);
+    const std::size_t end = part.find("\r\n" + line);
+    const std::size_t blank = part.find("\r\n\r\n");
+    if (end == std::string_view::npos || blank == std::string_view::npos || blank > end) return;
+    std::string_view head = part.substr(0, blank);
+    Split(head, '\n', [&](std::string_view header) {
+      const std::size_t colon = header.find(':');
+      if (colon == std::string_view::npos || !EqualsIgnoreCase(header.substr(0, colon), "Content-Disposition")) return;
+      if (header.ends_with('\r')) header.remove_suffix(1);
+      header.remove_prefix(colon + 1);
+      if (HeaderParam(header, "name") == name && HeaderParam(header, "filename").empty())
+        values.emplace_back(part.substr(blank + 4, end - std::min(end, blank + 4)));
+    });
+    at = body.find(line, static_cast<std::size_t>(part.data() - body.data()) + end);
+  }
 }
 
 }  // namespace
@@ -85,6 +124,9 @@ std::vector<std::string> HttpRequest::Params(std::string_view name) const {
     CollectParams(body, name, values);
   }
   CollectParams(query, name, values);
+  if (const std::string_view boundary = HeaderParam(type, "boundary");
+      !boundary.empty() && EqualsIgnoreCase(Trim(type.substr(0, type.find(';'))), "multipart/form-data"))
+    CollectParts(body, boundary, name, values);
   return values;
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <iterator>
 #include <set>
@@ -28,10 +29,6 @@ using core::TimestampMs;
 
 constexpr TimestampMs kMaxPoints = 11'000;
 constexpr core::Duration kLongest = std::chrono::minutes(2);
-// Far past and future, as far as a nanosecond clock can tell.
-constexpr TimestampMs kMinTime = -9'000'000'000'000;
-constexpr TimestampMs kMaxTime = 9'000'000'000'000;
-
 // A label name that is no classic one, as it stands in a path: U__http_2e_status is http.status.
 std::string UnescapeName(const std::string& name) {
   if (!name.starts_with("U__")) return name;
@@ -64,7 +61,7 @@ class Face {
 
   HttpResponse Query(const HttpRequest& request) {
     auto limit = LimitParam(request);
-    auto time = TimeParam(request, "time", core::ToMs(context_->clock->Now()));
+    auto time = TimeParam(request, "time", core::ToMs(context_->clock->Now()), true);
     auto limits = Limits(request);
     for (const Error* error : {ErrorOf(limit), ErrorOf(time), ErrorOf(limits)}) {
       if (error != nullptr) return Refuse(*error);
@@ -77,8 +74,8 @@ class Face {
 
   HttpResponse QueryRange(const HttpRequest& request) {
     auto limit = LimitParam(request);
-    auto start = TimeParam(request, "start", std::nullopt);
-    auto end = TimeParam(request, "end", std::nullopt);
+    auto start = TimeParam(request, "start", std::nullopt, true);
+    auto end = TimeParam(request, "end", std::nullopt, true);
     for (const Error* error : {ErrorOf(limit), ErrorOf(start), ErrorOf(end)}) {
       if (error != nullptr) return Refuse(*error);
     }
@@ -154,15 +151,19 @@ class Face {
 
   // Nothing keeps exemplars: the parameters are checked, and the answer is empty.
   HttpResponse QueryExemplars(const HttpRequest& request) {
-    auto start = TimeParam(request, "start", kMinTime);
-    auto end = TimeParam(request, "end", kMaxTime);
+    auto start = TimeParam(request, "start", kFarPast);
+    auto end = TimeParam(request, "end", kFarFuture);
     for (const Error* error : {ErrorOf(start), ErrorOf(end)}) {
       if (error != nullptr) return Refuse(*error);
     }
     if (*end < *start) return Refuse({ErrorCode::kInvalid, "end timestamp must not be before start timestamp"});
     auto expr = Parse(request);
     if (!expr) return Refuse(expr.error());
-    return JsonResponse(SuccessEnvelope("[]"));
+    bool selects = false;
+    rules::promql::Walk(**expr, [&](const rules::promql::Expr& part) {
+      selects |= part.kind == rules::promql::Expr::Kind::kVectorSelector;
+    });
+    return selects ? JsonResponse(SuccessEnvelope("[]")) : TextResponse("", 204);
   }
 
   HttpResponse FormatQuery(const HttpRequest& request) {
@@ -185,6 +186,10 @@ class Face {
   static HttpResponse Refuse(const Error& error) { return ErrorResponse(Envelope::kPrometheus, 400, error.message); }
   // What fails during an evaluation is not the parameters' fault: 422, 503.
   static HttpResponse Failed(const Error& error) {
+    // Durations are resolved before the evaluation there: "4:10: duration must be greater than 0".
+    if (!error.message.empty() && std::isdigit(error.message.front()) != 0 &&
+        error.message.find(": duration ") != std::string::npos)
+      return Refuse(InvalidParam("query", error.message));
     return ErrorResponse(Envelope::kPrometheus, error.code == ErrorCode::kInvalid ? 422 : 0, error);
   }
   static HttpResponse ErrorResponse(Envelope envelope, int status, const Error& error) {
@@ -199,6 +204,7 @@ class Face {
     if (const auto text = request.Param("timeout"); text && !text->empty()) {
       auto timeout = DurationParam(request, "timeout");
       if (!timeout) return std::unexpected(timeout.error());
+      if (*timeout <= 0) return Fail(ErrorCode::kInvalid, "invalid parameter \"query\": context deadline exceeded");
       const auto until =
           context_->clock->Monotonic() + std::min<core::Duration>(std::chrono::milliseconds(*timeout), kLongest);
       limits.deadline = std::min(request.deadline, until);
@@ -206,7 +212,7 @@ class Face {
     if (const auto lookback = request.Param("lookback_delta"); lookback && !lookback->empty()) {
       auto delta = ParseApiDuration(*lookback);
       if (!delta) return Fail(delta.error().Within("error parsing lookback delta duration"));
-      limits.lookback_ms = *delta;
+      if (*delta > 0) limits.lookback_ms = *delta;
     }
     return limits;
   }
@@ -246,8 +252,8 @@ class Face {
 
   Result<Selection> Select(const HttpRequest& request) const {
     auto limit = LimitParam(request);
-    auto start = TimeParam(request, "start", kMinTime);
-    auto end = TimeParam(request, "end", kMaxTime);
+    auto start = TimeParam(request, "start", kFarPast);
+    auto end = TimeParam(request, "end", kFarFuture);
     for (const Error* error : {ErrorOf(limit), ErrorOf(start), ErrorOf(end)}) {
       if (error != nullptr) return Fail(*error);
     }

@@ -18,8 +18,13 @@ namespace pipewarden::agent {
 // The row of a GET without parameters of weight: read by anyone who may read, answered at once.
 Route PrometheusRoute(std::string_view path, std::function<HttpResponse(const HttpRequest&)> handle);
 
-// Unix seconds with a fraction, or RFC 3339. Errors read as Prometheus words them.
-core::Result<core::TimestampMs> ParseApiTime(std::string_view text);
+// Far past and future: where Prometheus' own bounds are taken to.
+inline constexpr core::TimestampMs kFarPast = -9'000'000'000'000;
+inline constexpr core::TimestampMs kFarFuture = 9'000'000'000'000;
+
+// Unix seconds with a fraction, or RFC 3339. Errors read as Prometheus words them, and numbers without a meaning (NaN,
+// 1e14) mean what they mean there: of_query says that the time is one that an expression is evaluated at.
+core::Result<core::TimestampMs> ParseApiTime(std::string_view text, bool of_query = false);
 // Seconds as a number, or a duration (5m). Milliseconds.
 core::Result<core::TimestampMs> ParseApiDuration(std::string_view text);
 
@@ -32,7 +37,7 @@ HttpResponse ResultResponse(rules::promql::QueryResult result, std::size_t limit
 
 // Parameters as Prometheus reads them. The errors name the parameter, but for MatchParams'.
 core::Result<core::TimestampMs> TimeParam(const HttpRequest& request, std::string_view name,
-                                          std::optional<core::TimestampMs> fallback);
+                                          std::optional<core::TimestampMs> fallback, bool of_query = false);
 core::Result<core::TimestampMs> DurationParam(const HttpRequest& request, std::string_view name);
 core::Result<std::size_t> LimitParam(const HttpRequest& request);  // 0: none
 // All match[]; each wants a matcher that does not accept the empty string, but where `any` is true.

@@ -1,7 +1,10 @@
 // Parameters of Prometheus' HTTP API, with the errors that it gives.
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <limits>
 
 #include "agent/server/json_text.h"
 #include "agent/server/query.h"
@@ -16,14 +19,69 @@ namespace {
 using core::ErrorCode;
 using core::Fail;
 
-// Milliseconds of the years that a nanosecond clock can tell.
-constexpr double kFarthest = 9.2e15;
-
+// strconv.ParseFloat: underscores between digits, NaN, Inf, hexadecimal with an exponent; nothing for what is out of
+// range.
 std::optional<double> ParseNumber(std::string_view text) {
+  std::string digits;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto is_digit = [&](std::size_t at) { return at < text.size() && std::isxdigit(text[at]) != 0; };
+    if (text[i] != '_')
+      digits += text[i];
+    else if (i == 0 || !is_digit(i - 1) || !is_digit(i + 1))
+      return std::nullopt;
+  }
+  std::string_view rest = digits;
+  const bool negative = rest.starts_with('-');
+  if (negative || rest.starts_with('+')) rest.remove_prefix(1);
+  if (rest.empty() || rest.front() == '-' || rest.front() == '+') return std::nullopt;
+  if (EqualsIgnoreCase(rest, "nan")) return rest.size() == digits.size() ? std::optional(std::nan("")) : std::nullopt;
   double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  auto format = std::chars_format::general;
+  if (rest.starts_with("0x") || rest.starts_with("0X")) {
+    rest.remove_prefix(2);
+    if (rest.find_first_of("pP") == std::string_view::npos) return std::nullopt;
+    format = std::chars_format::hex;
+  }
+  if (rest.find('(') != std::string_view::npos) return std::nullopt;  // nan(…)
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number, format);
+  if (end != rest.data() + rest.size()) return std::nullopt;
+  // What is too small is 0, what is too large an error.
+  if (error == std::errc::result_out_of_range && std::fabs(std::strtod(digits.c_str(), nullptr)) > 1)
+    return std::nullopt;
+  if (error != std::errc() && error != std::errc::result_out_of_range) return std::nullopt;
+  return negative ? -number : number;
+}
+
+// A Go time: seconds, and nanoseconds from 0 on.
+struct GoTime {
+  std::uint64_t seconds = 0;  // wraps around, as there
+  std::uint64_t nanos = 0;
+};
+
+// What amd64 makes of a number that fits into no int64, NaN too.
+std::int64_t GoInt(double number) {
+  return number >= -0x1p63 && number < 0x1p63 ? static_cast<std::int64_t>(number)
+                                              : std::numeric_limits<std::int64_t>::min();
+}
+
+// time.Unix, of a number of seconds.
+GoTime UnixTime(double number) {
+  double whole = 0;
+  const double fraction = std::isinf(number) ? std::numeric_limits<double>::quiet_NaN()
+                                             : std::round(std::modf(number, &whole) * 1000) / 1000;
+  if (std::isinf(number)) whole = number;
+  auto seconds = static_cast<std::uint64_t>(GoInt(whole));
+  std::int64_t nanos = GoInt(fraction * 1e9);
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  if (nanos < 0 || nanos >= kSecond) {
+    seconds += static_cast<std::uint64_t>(nanos / kSecond);
+    nanos %= kSecond;
+    if (nanos < 0) {
+      nanos += kSecond;
+      --seconds;
+    }
+  }
+  return {seconds, static_cast<std::uint64_t>(nanos)};
 }
 
 }  // namespace
@@ -37,26 +95,30 @@ Route PrometheusRoute(std::string_view path, std::function<HttpResponse(const Ht
           .handle = std::move(handle)};
 }
 
-core::Result<core::TimestampMs> ParseApiTime(std::string_view text) {
+core::Result<core::TimestampMs> ParseApiTime(std::string_view text, bool of_query) {
   if (const auto seconds = ParseNumber(text)) {
-    const double ms = std::round(*seconds * 1000);
-    if (std::isfinite(ms) && std::fabs(ms) < kFarthest) return static_cast<core::TimestampMs>(ms);
-  } else if (auto zoned = core::ParseRfc3339(text)) {
-    return core::ToMs(zoned->ToWall());
+    const GoTime time = UnixTime(*seconds);
+    // A query's time goes through nanoseconds there, others through milliseconds.
+    if (of_query) return static_cast<std::int64_t>(time.seconds * 1'000'000'000U + time.nanos) / 1'000'000;
+    return static_cast<core::TimestampMs>(time.seconds * 1000U + time.nanos / 1'000'000U);
   }
+  if (text == "-292273086-05-16T16:47:06Z") return kFarPast;
+  if (text == "292277025-08-18T07:12:54.999999999Z") return kFarFuture;
+  if (text.find_first_of("tz") == std::string_view::npos)
+    if (auto zoned = core::ParseRfc3339(text)) return core::ToMs(zoned->ToWall());
   return Fail(ErrorCode::kInvalid, "cannot parse " + core::JsonString(text) + " to a valid timestamp");
 }
 
 core::Result<core::TimestampMs> ParseApiDuration(std::string_view text) {
   if (const auto seconds = ParseNumber(text)) {
-    const double ms = *seconds * 1000;
-    if (std::isfinite(ms) && std::fabs(ms) < kFarthest) return static_cast<core::TimestampMs>(ms);
-    if (!std::isnan(ms))
+    const double nanos = *seconds * 1e9;
+    if (nanos > 0x1p63 || nanos < -0x1p63)
       return Fail(ErrorCode::kInvalid,
                   "cannot parse " + core::JsonString(text) + " to a valid duration. It overflows int64");
-  } else if (auto duration = core::ParseDuration(text)) {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(*duration).count();
+    return GoInt(nanos) / 1'000'000;
   }
+  if (auto duration = core::ParseDuration(text))
+    return std::chrono::duration_cast<std::chrono::milliseconds>(*duration).count();
   return Fail(ErrorCode::kInvalid, "cannot parse " + core::JsonString(text) + " to a valid duration");
 }
 
@@ -77,10 +139,10 @@ core::Error InvalidParam(std::string_view name, std::string_view why) {
 }
 
 core::Result<core::TimestampMs> TimeParam(const HttpRequest& request, std::string_view name,
-                                          std::optional<core::TimestampMs> fallback) {
+                                          std::optional<core::TimestampMs> fallback, bool of_query) {
   const auto text = request.Param(name);
   if ((!text || text->empty()) && fallback) return *fallback;
-  auto time = ParseApiTime(text.value_or(""));
+  auto time = ParseApiTime(text.value_or(""), of_query);
   if (time) return time;
   // Prometheus reads a time with a default by another function, which words it so.
   const std::string doing = fallback ? "invalid time value for '" + std::string(name) + "': " : "";

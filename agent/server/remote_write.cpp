@@ -10,21 +10,26 @@
 namespace pipewarden::agent {
 namespace {
 
-constexpr std::size_t kMaxBody = 8U << 20U;
-constexpr std::size_t kMaxMessage = 16U << 20U;
-// Each holds its message in memory and a place in the queue of the rules thread, which ticks go through too.
-constexpr int kMaxAtOnce = 8;
+// As Prometheus.
+constexpr std::size_t kMaxBody = 32U << 20U;
+constexpr std::size_t kMaxMessage = 32U << 20U;
+// Each holds its message in memory and a place in the queue of the rules thread, which ticks go through too. A large
+// one counts for several.
+constexpr int kMaxAtOnce = 9;
+constexpr std::size_t kBytesOfAPlace = 4U << 20U;
 
 class Places {
  public:
-  explicit Places(std::atomic<int>& taken) : taken_(taken), got_(++taken_ <= kMaxAtOnce) {}
-  ~Places() { --taken_; }
+  Places(std::atomic<int>& taken, std::size_t places)
+      : taken_(taken), places_(static_cast<int>(places)), got_((taken_ += places_) <= kMaxAtOnce) {}
+  ~Places() { taken_ -= places_; }
   Places(const Places&) = delete;
   Places& operator=(const Places&) = delete;
   bool got() const { return got_; }
 
  private:
   std::atomic<int>& taken_;
+  int places_;
   bool got_;
 };
 
@@ -72,14 +77,17 @@ HttpResponse Write(const ServerContext& context, std::atomic<int>& taken, const 
     return TextResponse(
         std::string(encoding) + " encoding (compression) is not accepted by this server; only snappy is acceptable\n",
         415);
-  const Places place(taken);
-  if (!place.got()) {
-    HttpResponse busy = TextResponse("too many remote write requests at once; try again\n", 503);
-    busy.headers.emplace_back("Retry-After", "1");
-    return busy;
-  }
+  const auto busy = [] {
+    HttpResponse response = TextResponse("too many remote write requests at once; try again\n", 503);
+    response.headers.emplace_back("Retry-After", "1");
+    return response;
+  };
+  const Places place(taken, 1);
+  if (!place.got()) return busy();
   auto message = core::SnappyDecompress(request.body, kMaxMessage);
   if (!message) return TextResponse(message.error().message + "\n", 400);
+  const Places more(taken, message->size() / kBytesOfAPlace);
+  if (!more.got()) return busy();
   auto decoded = core::DecodeRemoteWrite(std::move(*message), *version);
   if (!decoded) {
     HttpResponse response = TextResponse(decoded.error().message + "\n", 400);

@@ -90,8 +90,11 @@ std::optional<std::map<std::string, std::string>> Match(std::string_view pattern
   return captures;
 }
 
-bool Allows(std::string_view methods, std::string_view method) {
-  if (method == "HEAD") method = "GET";
+// As in Prometheus, whose API knows no HEAD.
+bool KnowsHead(const Route& route) { return route.envelope != Envelope::kPrometheus && route.path != "/federate"; }
+
+bool Allows(std::string_view methods, std::string_view method, bool head = true) {
+  if (method == "HEAD" && head) method = "GET";
   while (!methods.empty()) {
     const std::size_t end = std::min(methods.find(' '), methods.size());
     if (methods.substr(0, end) == method) return true;
@@ -100,10 +103,10 @@ bool Allows(std::string_view methods, std::string_view method) {
   return false;
 }
 
-std::string AllowHeader(std::string_view methods) {
+std::string AllowHeader(std::string_view methods, bool head) {
   std::string text;
   for (const char c : methods) text += c == ' ' ? std::string(", ") : std::string(1, c);
-  return Allows(methods, "GET") ? text + ", HEAD" : text;
+  return head && Allows(methods, "GET") ? text + ", HEAD" : text;
 }
 
 HttpResponse NoRoute(const HttpRequest& request, const std::string& allowed) {
@@ -262,8 +265,8 @@ Router::Choice Router::Choose(HttpRequest& request, core::MonoTime now) const {
   for (const Route& route : routes_) {
     auto captures = Match(route.path, request.path);
     if (!captures) continue;
-    if (!Allows(route.methods, request.method)) {
-      allowed += (allowed.empty() ? "" : ", ") + AllowHeader(route.methods);
+    if (!Allows(route.methods, request.method, KnowsHead(route))) {
+      allowed += (allowed.empty() ? "" : ", ") + AllowHeader(route.methods, KnowsHead(route));
       continue;
     }
     choice.route = &route;
@@ -273,6 +276,11 @@ Router::Choice Router::Choose(HttpRequest& request, core::MonoTime now) const {
   }
   choice.refusal = CheckHost(request, choice.route);
   if (choice.refusal) return choice;
+  // A browser asks so whether a script may send a request; it tells nothing but what AddCors adds.
+  if (request.method == "OPTIONS" && request.path.starts_with("/api/v1/") && choice.route == nullptr) {
+    choice.refusal = TextResponse("", 204);
+    return choice;
+  }
   if (choice.route == nullptr) {
     choice.refusal = NoRoute(request, allowed);
     return choice;
@@ -281,6 +289,19 @@ Router::Choice Router::Choose(HttpRequest& request, core::MonoTime now) const {
   if (!choice.refusal && !choice.route->always && options_.ready && !options_.ready())
     choice.refusal = ErrorResponse(choice.route->envelope, 503, "the agent is starting or ending: try again");
   return choice;
+}
+
+void Router::AddCors(const HttpRequest& request, const Route* route, HttpResponse& response) const {
+  if (!request.path.starts_with("/api/v1/") || (route != nullptr && route->mutates)) return;
+  response.headers.emplace_back("Vary", "Origin");
+  const std::string_view origin = request.Header("Origin");
+  if (origin.empty() || !options_.allow_origin) return;
+  const std::string allowed = options_.allow_origin(origin);
+  if (allowed.empty()) return;
+  response.headers.emplace_back("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Origin");
+  response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+  response.headers.emplace_back("Access-Control-Expose-Headers", "Date");
+  response.headers.emplace_back("Access-Control-Allow-Origin", allowed);
 }
 
 HttpResponse Router::Run(const Route& route, const HttpRequest& request) {

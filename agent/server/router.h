@@ -66,6 +66,9 @@ struct RouterOptions {
       hosts{};  // names (without port) that a Host header may carry; addresses and localhost always may
   Authenticator authenticate{};  // empty: no users
   bool open = false;             // without users everyone may do everything, as with an Alertmanager
+  // Which origin's scripts may read /api/v1 (--web.cors.origin): what Access-Control-Allow-Origin says to this one; ""
+  // for none. Empty: nobody's.
+  std::function<std::string(std::string_view origin)> allow_origin{};
   // Whether the parts that handlers ask are there: 503 until then, but for routes that say `always`. Empty: they are.
   std::function<bool()> ready{};
 };
@@ -85,6 +88,9 @@ class Router {
     std::optional<HttpResponse> refusal{};
   };
   Choice Choose(HttpRequest& request, core::MonoTime now) const;
+  // Lets scripts of other origins read the answers of /api/v1 where that is allowed, as Prometheus does: never with
+  // credentials, and never what changes something.
+  void AddCors(const HttpRequest& request, const Route* route, HttpResponse& response) const;
   // Runs the row's handler; an exception that leaves it (our own error) becomes a 500.
   static HttpResponse Run(const Route& route, const HttpRequest& request);
 

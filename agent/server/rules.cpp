@@ -2,14 +2,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <cctype>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "agent/server/faces.h"
 #include "agent/server/json_text.h"
 #include "agent/server/own_api.h"
 #include "agent/server/query.h"
 #include "core/text/escape.h"
+#include "core/text/go_float.h"
 #include "core/time/civil_time.h"
 #include "rules/snapshot.h"
 
@@ -18,12 +20,8 @@ namespace {
 
 using nlohmann::json;
 
-// "1e+00", as alerts' values are written.
-std::string ValueText(double value) {
-  char buffer[40];
-  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
-  return {buffer, end};
-}
+// "1e+00" "NaN" "+Inf", as alerts' values are written.
+std::string ValueText(double value) { return core::FormatGoFloat(value, 'e', -1); }
 
 std::string TimeText(core::TimestampMs ms) {
   return ms == 0 ? "0001-01-01T00:00:00Z" : core::FormatRfc3339(core::FromMs(ms));
@@ -66,7 +64,7 @@ json RuleJson(const rules::RuleView& rule, bool with_alerts) {
               {"type", rule.alerting ? "alerting" : "recording"}};
   if (!rule.last_error.empty()) object["lastError"] = rule.last_error;
   if (!rule.alerting) {
-    if (!rule.labels.empty()) object["labels"] = PairsJson(rule.labels);
+    object["labels"] = PairsJson(rule.labels);
     return object;
   }
   object["labels"] = PairsJson(rule.labels);
@@ -74,16 +72,23 @@ json RuleJson(const rules::RuleView& rule, bool with_alerts) {
   object["duration"] = rule.for_seconds;
   object["keepFiringFor"] = rule.keep_firing_seconds;
   object["state"] = StateText(rule.state);
-  object["alerts"] = json::array();
-  for (const rules::AlertView& alert : rule.alerts) {
-    if (with_alerts) object["alerts"].push_back(AlertJson(alert));
-  }
+  object["alerts"] = with_alerts ? json::array() : json(nullptr);
+  if (!with_alerts) return object;
+  for (const rules::AlertView& alert : rule.alerts) object["alerts"].push_back(AlertJson(alert));
   return object;
 }
 
 // Never null.
 std::shared_ptr<const rules::RulesSnapshot> Snapshot(const ServerContext& context) {
   return context.rules ? context.rules() : std::make_shared<const rules::RulesSnapshot>();
+}
+
+// The groups by file and name, as Prometheus lists them.
+std::vector<std::shared_ptr<const rules::RuleGroupView>> SortedGroups(const ServerContext& context) {
+  const auto snapshot = Snapshot(context);
+  std::vector<std::shared_ptr<const rules::RuleGroupView>> groups(snapshot->groups.begin(), snapshot->groups.end());
+  std::ranges::sort(groups, {}, [](const auto& group) { return std::tie(group->file, group->name); });
+  return groups;
 }
 
 bool Wanted(const std::vector<std::string>& names, const std::string& name) {
@@ -126,6 +131,8 @@ core::Result<RulesQuery> ReadRulesQuery(const HttpRequest& request) {
                    .names = request.Params("rule_name[]"),
                    .groups = request.Params("rule_group[]"),
                    .files = request.Params("file[]")};
+  std::ranges::transform(query.type, query.type.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (!query.type.empty() && query.type != "alert" && query.type != "record")
     return core::Fail(InvalidParam("type", "not supported value " + core::JsonString(query.type)));
   auto matchers = MatchParams(request);
@@ -162,7 +169,7 @@ HttpResponse ShowRules(const ServerContext& context, const HttpRequest& request)
   json list = json::array();
   json data = json::object();
   bool skipping = !query->next_token.empty();
-  for (const auto& shared : Snapshot(context)->groups) {
+  for (const auto& shared : SortedGroups(context)) {
     const rules::RuleGroupView& group = *shared;
     if (skipping && TokenOf(group) != query->next_token) continue;
     skipping = false;
@@ -170,7 +177,7 @@ HttpResponse ShowRules(const ServerContext& context, const HttpRequest& request)
     json rows = json::array();
     for (const rules::RuleView& rule : group.rules)
       if (query->Wants(rule)) rows.push_back(RuleJson(rule, query->with_alerts));
-    if (rows.empty() && !group.rules.empty()) continue;
+    if (rows.empty()) continue;
     if (query->group_limit > 0 && list.size() == query->group_limit) {
       data["groupNextToken"] = TokenOf(group);
       break;
@@ -194,7 +201,7 @@ HttpResponse ShowRules(const ServerContext& context, const HttpRequest& request)
 
 HttpResponse ShowAlerts(const ServerContext& context) {
   json list = json::array();
-  for (const auto& group : Snapshot(context)->groups) {
+  for (const auto& group : SortedGroups(context)) {
     for (const rules::RuleView& rule : group->rules) {
       for (const rules::AlertView& alert : rule.alerts) list.push_back(AlertJson(alert));
     }

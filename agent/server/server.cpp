@@ -5,6 +5,7 @@
 #include <prometheus/counter.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
+#include <re2/re2.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,7 +29,7 @@ using core::ErrorCode;
 using core::Fail;
 using core::Result;
 
-constexpr std::size_t kMaxDrainedBytes = 256U << 10U;
+constexpr std::size_t kMaxDrainedBytes = 128U << 20U;
 constexpr std::string_view kMaxRequestHead = "32768";
 constexpr std::string_view kKeepAliveMs = "5000";  // for which a connection without a request holds its thread
 constexpr int kThreadsPerKept = 4;                 // connections are kept while at most one of so many threads is taken
@@ -191,7 +192,7 @@ BodyState ReadBody(mg_connection* connection, const mg_request_info& info, HttpR
 void Drain(mg_connection* connection, const core::Clock& clock) {
   std::array<char, 16384> buffer{};
   std::size_t total = 0;
-  const core::MonoTime until = clock.Monotonic() + std::chrono::seconds(1);
+  const core::MonoTime until = clock.Monotonic() + std::chrono::seconds(3);
   while (total < kMaxDrainedBytes && clock.Monotonic() < until) {
     const int got = mg_read(connection, buffer.data(), buffer.size());
     if (got <= 0) return;
@@ -226,13 +227,11 @@ bool WantsKeepAlive(const HttpRequest& request, const mg_request_info& info) {
 }
 
 // Runs a request through router and handler; gives the response and whether the body was read to its end.
-HttpResponse Answer(const Router& router, HttpRequest& request, mg_connection* connection, const mg_request_info& info,
-                    const core::Clock& clock, std::string& route_name, bool& body_read) {
-  Router::Choice choice = router.Choose(request, clock.Monotonic());
-  if (choice.route != nullptr) route_name = choice.route->path;
+HttpResponse Answer(HttpRequest& request, mg_connection* connection, const mg_request_info& info,
+                    const core::Clock& clock, const Router::Choice& choice, bool& body_read) {
   const bool has_body = info.content_length > 0 || !request.Header("Transfer-Encoding").empty();
   body_read = !has_body;
-  if (choice.refusal) return std::move(*choice.refusal);
+  if (choice.refusal) return *choice.refusal;
   const Route& route = *choice.route;
   switch (ReadBody(connection, info, request, route.max_body_bytes, clock)) {
     case BodyState::kTooLong:
@@ -256,8 +255,11 @@ int HandleRequest(mg_connection* connection) {
   HttpRequest request = MakeRequest(listener, info);
   std::string route = "none";
   bool body_read = true;
-  HttpResponse response = Answer(listener.kind == Kind::kHealth ? rules->health_router : rules->router, request,
-                                 connection, info, *listener.clock, route, body_read);
+  const Router& router = listener.kind == Kind::kHealth ? rules->health_router : rules->router;
+  const Router::Choice choice = router.Choose(request, started);
+  if (choice.route != nullptr) route = choice.route->path;
+  HttpResponse response = Answer(request, connection, info, *listener.clock, choice, body_read);
+  router.AddCors(request, choice.route, response);
   const int status = response.status;
   request.keep_alive =
       body_read && WantsKeepAlive(request, info) && listener.hooks.limit.open() * kThreadsPerKept <= listener.threads;
@@ -339,6 +341,18 @@ struct Server::State {
   Result<std::shared_ptr<const Rules>> MakeRules(WebConfig config) const {
     RouterOptions router_options;
     router_options.ready = options.ready;
+    if (!options.cors_origin.empty()) {
+      // ^(?:.*)$ is anybody: the answer then names nobody and can be cached.
+      auto allowed = std::make_shared<const re2::RE2>("^(?:" + options.cors_origin + ")$", re2::RE2::Quiet);
+      if (!allowed->ok())
+        return Fail(ErrorCode::kInvalid,
+                    "--web.cors.origin '" + options.cors_origin + "' is no regular expression: " + allowed->error());
+      router_options.allow_origin = [allowed, any = options.cors_origin == ".*"](std::string_view origin) {
+        if (any) return std::string("*");
+        return re2::RE2::PartialMatch(re2::StringPiece(origin.data(), origin.size()), *allowed) ? std::string(origin)
+                                                                                                : std::string();
+      };
+    }
     router_options.open = options.open;
     router_options.hosts = OwnNames();
     for (const auto& names : {options.hosts, config.allowed_hosts}) {

@@ -31,7 +31,9 @@ struct ServerOptions {
   std::string web_config_file{};        // "" is none
   std::vector<std::string> hosts{};     // names for Host headers beside those of the web configuration
   bool open = false;                    // see RouterOptions
-  std::function<bool()> ready{};        // until then 503 but for the health routes; empty: always. Any thread.
+  // Of origins (https://grafana.example) whose scripts may read /api/v1, a regular expression; "": nobody's.
+  std::string cors_origin{};
+  std::function<bool()> ready{};  // until then 503 but for the health routes; empty: always. Any thread.
   int threads = 64;
   int connections_per_peer = 24;
   core::Duration request_timeout = std::chrono::seconds(5);  // for a request's head, and for each read and write

@@ -1,7 +1,10 @@
 #include "core/net/remote_write_codec.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -9,6 +12,7 @@
 #include <optional>
 #include <span>
 
+#include "core/text/go_float.h"
 #include "core/text/utf8.h"
 
 namespace pipewarden::core {
@@ -279,38 +283,160 @@ bool ReadDoubles(const Field& field, BoundedList<double>& values) {
   return true;
 }
 
-// Why they cannot be; "" where they can.
-std::string Assemble(const SentBuckets& sent, HistogramBuckets& out) {
-  std::vector<double> counts = sent.counts.values();
-  if (counts.empty()) {
-    std::int64_t count = 0;
-    for (const std::int64_t delta : sent.deltas.values()) {
-      if (__builtin_add_overflow(count, delta, &count)) return "a bucket's count is beyond all numbers";
-      counts.push_back(static_cast<double>(count));
-    }
+// A histogram as it is sent: counts are whole numbers or floats, buckets accordingly differences or counts.
+struct SentHistogram {
+  bool floats = false;
+  std::uint64_t count = 0;  // of whole numbers
+  std::uint64_t zero_count = 0;
+  SentBuckets positive;
+  SentBuckets negative;
+  BoundedList<double> bounds;
+};
+
+constexpr std::string_view kSpanOffset = "histogram has a span whose offset is negative";
+constexpr std::string_view kSpansMismatch = "histogram spans specify different number of buckets than provided";
+constexpr std::string_view kNegativeBucket = "histogram has a bucket whose observation count is negative";
+
+// What follows words and orders its checks as Prometheus does (model/histogram): "" where all is well.
+std::string CheckSpans(const SentBuckets& side, std::size_t buckets, bool custom) {
+  std::uint64_t needed = 0;
+  const auto& spans = side.spans.values();
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    if ((custom || i > 0) && spans[i].offset < 0)
+      return fmt::format("span number {} with offset {}: {}", i + 1, spans[i].offset, kSpanOffset);
+    needed += spans[i].length;
   }
+  if (needed == buckets) return "";
+  return fmt::format("spans need {} buckets, have {} buckets: {}", needed, buckets, kSpansMismatch);
+}
+
+// The buckets' counts; `sum` is theirs, of whole numbers.
+std::string ReadCounts(const SentBuckets& side, bool floats, std::vector<double>& counts, std::uint64_t& sum) {
+  const auto bad = [](std::size_t at, const std::string& count) {
+    return fmt::format("bucket number {} has observation count of {}: {}", at + 1, count, kNegativeBucket);
+  };
+  if (floats) {
+    counts = side.counts.values();
+    for (std::size_t i = 0; i < counts.size(); ++i)
+      if (counts[i] < 0) return bad(i, FormatGoFloat(counts[i], 'g', -1));
+    return "";
+  }
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < side.deltas.values().size(); ++i) {
+    if (__builtin_add_overflow(count, side.deltas.values()[i], &count)) return "a bucket's count is beyond all numbers";
+    if (count < 0) return bad(i, std::to_string(count));
+    sum += static_cast<std::uint64_t>(count);
+    counts.push_back(static_cast<double>(count));
+  }
+  return "";
+}
+
+std::string CheckBounds(const std::vector<double>& bounds) {
+  for (std::size_t i = 0; i < bounds.size(); ++i) {
+    if (std::isnan(bounds[i])) return "histogram custom bounds must not be NaN";
+    if (i > 0 && bounds[i] <= bounds[i - 1])
+      return "previous bound is " + FormatGoFloat(bounds[i - 1], 'f', 6) + " and current is " +
+             FormatGoFloat(bounds[i], 'f', 6) + ": histogram custom bounds must be in strictly increasing order";
+  }
+  if (!bounds.empty() && bounds.back() == std::numeric_limits<double>::infinity())
+    return "last +Inf bound must not be explicitly defined: histogram custom bounds must be finite";
+  return "";
+}
+
+std::string CheckCustom(const SentHistogram& sent, const FloatHistogram& histogram, std::size_t buckets) {
+  std::string why = CheckBounds(sent.bounds.values());
+  if (why.empty()) why = CheckSpans(sent.positive, buckets, true);
+  std::uint64_t covered = 0;
+  for (const auto& span : sent.positive.spans.values())
+    covered += span.length + static_cast<std::uint64_t>(span.offset);
+  if (why.empty() && sent.bounds.values().size() + 1 < covered)
+    why = fmt::format(
+        "only {} custom bounds defined which is insufficient to cover total span length of {}: histogram custom bounds "
+        "are too few",
+        sent.bounds.values().size(), covered);
+  if (!why.empty()) return "custom buckets: " + why;
+  if (histogram.zero_count != 0) return "custom buckets: must have zero count of 0";
+  if (histogram.zero_threshold != 0) return "custom buckets: must have zero threshold of 0";
+  if (!sent.negative.spans.values().empty()) return "custom buckets: must not have negative spans";
+  if (!sent.negative.deltas.values().empty() || !sent.negative.counts.values().empty())
+    return "custom buckets: must not have negative buckets";
+  return "";
+}
+
+// REQUIRES: the spans fit.
+std::string Place(const SentBuckets& side, const std::vector<double>& counts, HistogramBuckets& out) {
   std::int64_t index = 0;
   std::size_t next = 0;
-  const std::vector<SentBuckets::Span>& spans = sent.spans.values();
-  for (std::size_t i = 0; i < spans.size(); ++i) {
-    const SentBuckets::Span& span = spans[i];
-    if (i > 0 && span.offset < 0) return "histogram has a span whose offset is negative";
+  for (const SentBuckets::Span& span : side.spans.values()) {
     index += span.offset;
-    if (span.length > counts.size() - next) return "histogram spans specify different number of buckets than provided";
     for (std::uint64_t k = 0; k < span.length; ++k, ++index) {
       if (index < std::numeric_limits<std::int32_t>::min() || index > std::numeric_limits<std::int32_t>::max())
         return "a bucket lies beyond all numbers";
       out.push_back({static_cast<std::int32_t>(index), counts[next++]});
     }
   }
-  return next == counts.size() ? "" : "histogram spans specify different number of buckets than provided";
+  return "";
+}
+
+std::string CheckTotal(const SentHistogram& sent, const FloatHistogram& histogram, std::uint64_t in_buckets) {
+  in_buckets += sent.zero_count;
+  const bool nan = std::isnan(histogram.sum);
+  if (nan ? in_buckets <= sent.count : in_buckets == sent.count) return "";
+  return fmt::format(
+      "{} observations found in buckets, but the Count field is {}: histogram's observation count should {} the number "
+      "of observations found in the buckets{}",
+      in_buckets, sent.count, nan ? "be at least" : "equal", nan ? "" : " (in absence of NaN)");
+}
+
+// Why it is none; "" where it is, and its buckets stand in `histogram` then.
+std::string Assemble(const SentHistogram& sent, FloatHistogram& histogram) {
+  constexpr std::int32_t kMaxReservedSchema = 52;
+  const auto size = [&](const SentBuckets& side) {
+    return sent.floats ? side.counts.values().size() : side.deltas.values().size();
+  };
+  const auto within = [](std::string_view side, std::string why) {
+    return why.empty() ? why : std::string(side) + " side: " + why;
+  };
+  std::vector<double> positive;
+  std::vector<double> negative;
+  std::uint64_t in_buckets = 0;
+  std::string why;
+  if (histogram.is_custom()) {
+    why = CheckCustom(sent, histogram, size(sent.positive));
+  } else if (histogram.schema < FloatHistogram::kMinSchema || histogram.schema > kMaxReservedSchema) {
+    why =
+        "histogram has an invalid schema, which must be between -4 and 8 for exponential buckets, or -53 for custom "
+        "buckets, got schema " +
+        std::to_string(histogram.schema);
+  } else {
+    why = within("positive", CheckSpans(sent.positive, size(sent.positive), false));
+    if (why.empty()) why = within("negative", CheckSpans(sent.negative, size(sent.negative), false));
+    if (why.empty()) why = within("negative", ReadCounts(sent.negative, sent.floats, negative, in_buckets));
+    if (why.empty() && histogram.zero_count < 0)
+      why = "zero bucket has observation count of " + FormatGoFloat(histogram.zero_count, 'g', -1) + ": " +
+            std::string(kNegativeBucket);
+    if (why.empty() && !sent.bounds.values().empty())
+      why = "histogram with exponential schema must not have custom bounds";
+  }
+  if (why.empty() && histogram.count < 0)
+    why = "observation count is  " + FormatGoFloat(histogram.count, 'g', -1) +
+          ": histogram's observation count is negative";
+  if (why.empty()) why = within("positive", ReadCounts(sent.positive, sent.floats, positive, in_buckets));
+  if (why.empty() && !sent.floats) why = CheckTotal(sent, histogram, in_buckets);
+  if (why.empty()) why = Place(sent.positive, positive, histogram.positive);
+  if (why.empty()) why = Place(sent.negative, negative, histogram.negative);
+  if (!why.empty()) return why;
+  if (!histogram.is_custom() && histogram.schema > FloatHistogram::kMaxSchema)
+    ReduceResolution(histogram, FloatHistogram::kMaxSchema);
+  if (!sent.bounds.values().empty())
+    histogram.bounds = std::make_shared<const std::vector<double>>(sent.bounds.values());
+  const auto valid = Validate(histogram);
+  return valid ? "" : valid.error().message;
 }
 
 Result<void> ReadHistogram(std::string_view bytes, Gatherer& gatherer) {
   FloatHistogram histogram;
-  SentBuckets positive;
-  SentBuckets negative;
-  BoundedList<double> bounds;
+  SentHistogram sent;
   TimestampMs time = 0;
   bool well = true;
   Message message(bytes);
@@ -321,6 +447,8 @@ Result<void> ReadHistogram(std::string_view bytes, Gatherer& gatherer) {
     switch (field->number) {
       case 1:
       case 2:
+        sent.floats = field->number == 2;
+        sent.count = field->value;
         histogram.count = number;
         break;
       case 3:
@@ -334,25 +462,26 @@ Result<void> ReadHistogram(std::string_view bytes, Gatherer& gatherer) {
         break;
       case 6:
       case 7:
+        sent.zero_count = field->value;
         histogram.zero_count = number;
         break;
       case 8:
-        well = well && ReadSpan(field->bytes, negative);
+        well = well && ReadSpan(field->bytes, sent.negative);
         break;
       case 9:
-        well = well && ReadDeltas(*field, negative.deltas);
+        well = well && ReadDeltas(*field, sent.negative.deltas);
         break;
       case 10:
-        well = well && ReadDoubles(*field, negative.counts);
+        well = well && ReadDoubles(*field, sent.negative.counts);
         break;
       case 11:
-        well = well && ReadSpan(field->bytes, positive);
+        well = well && ReadSpan(field->bytes, sent.positive);
         break;
       case 12:
-        well = well && ReadDeltas(*field, positive.deltas);
+        well = well && ReadDeltas(*field, sent.positive.deltas);
         break;
       case 13:
-        well = well && ReadDoubles(*field, positive.counts);
+        well = well && ReadDoubles(*field, sent.positive.counts);
         break;
       case 14:
         histogram.hint = static_cast<CounterResetHint>(std::min<std::uint64_t>(field->value, 3));
@@ -361,7 +490,7 @@ Result<void> ReadHistogram(std::string_view bytes, Gatherer& gatherer) {
         time = static_cast<TimestampMs>(field->value);
         break;
       case 16:
-        well = well && ReadDoubles(*field, bounds);
+        well = well && ReadDoubles(*field, sent.bounds);
         break;
       default:
         break;
@@ -370,14 +499,10 @@ Result<void> ReadHistogram(std::string_view bytes, Gatherer& gatherer) {
   if (message.failed() || !well) return Fail(Malformed("a histogram"));
   if (IsStaleNaN(histogram.sum)) return gatherer.AddSample(Sample{time, StaleNaN()});
   std::string why;
-  if (positive.too_many() || negative.too_many() || bounds.too_long())
+  if (sent.positive.too_many() || sent.negative.too_many() || sent.bounds.too_long())
     why = "it has more than " + std::to_string(kMaxBuckets) + " buckets or bounds, and " +
           std::to_string(kMaxHistogramParts) + " are taken at most";
-  if (why.empty()) why = Assemble(positive, histogram.positive);
-  if (why.empty()) why = Assemble(negative, histogram.negative);
-  if (!bounds.values().empty()) histogram.bounds = std::make_shared<const std::vector<double>>(bounds.values());
-  if (why.empty())
-    if (const auto valid = Validate(histogram); !valid) why = valid.error().message;
+  if (why.empty()) why = Assemble(sent, histogram);
   if (why.empty() && histogram.Parts() > kMaxHistogramParts)
     why = "it has " + std::to_string(histogram.Parts()) + " buckets and bounds, and " +
           std::to_string(kMaxHistogramParts) + " are taken at most";
@@ -460,7 +585,7 @@ std::uint32_t LittleEndian(std::string_view bytes) {
 }  // namespace
 
 Result<std::string> SnappyDecompress(std::string_view block, std::size_t max_bytes) {
-  const Error broken{ErrorCode::kInvalid, "snappy: corrupt input"};
+  const Error broken{ErrorCode::kInvalid, "s2: corrupt input"};
   std::size_t size = 0;
   bool whole = false;
   for (unsigned shift = 0; shift < 35 && !block.empty() && !whole; shift += 7) {
@@ -471,8 +596,7 @@ Result<std::string> SnappyDecompress(std::string_view block, std::size_t max_byt
   }
   if (!whole) return Fail(broken);
   if (size > max_bytes)
-    return Fail(ErrorCode::kLimit, "snappy: the body holds " + std::to_string(size) + " bytes, and " +
-                                       std::to_string(max_bytes) + " are taken at most; send smaller requests");
+    return Fail(ErrorCode::kLimit, "decoded size exceeds the " + std::to_string(max_bytes) + " bytes limit");
   // No block makes more than 64 bytes of three: what claims more is refused before memory is taken for it.
   if (size / 22 > block.size()) return Fail(broken);
   std::string out;

@@ -127,6 +127,56 @@ BOOST_AUTO_TEST_CASE(before_it_is_ready_only_health_answers) {
   BOOST_TEST(status("/api") == 0);
 }
 
+BOOST_AUTO_TEST_CASE(other_origins_read_where_they_may) {
+  const auto answer = [](const HttpRequest&) { return TextResponse("here\n"); };
+  const auto allow = [](std::string_view origin) {
+    return std::string(origin == "https://grafana.example" ? origin : "");
+  };
+  const auto made = Router::Make(
+      {{.methods = "GET POST",
+        .path = "/api/v1/query",
+        .role = Role::kRead,
+        .envelope = Envelope::kPrometheus,
+        .handle = answer},
+       {.methods = "POST", .path = "/api/v1/write", .role = Role::kOperate, .mutates = true, .handle = answer},
+       {.methods = "GET", .path = "/read", .role = Role::kRead, .handle = answer}},
+      {.allow_origin = allow});
+  BOOST_REQUIRE(made.has_value());
+  struct Row {
+    std::string_view method;
+    std::string_view path;
+    std::string_view origin;
+    int status;
+    std::string_view allowed;
+  };
+  const Row table[] = {
+      {"GET", "/api/v1/query", "https://grafana.example", 0, "https://grafana.example"},
+      {"GET", "/api/v1/query", "https://evil.example", 0, ""},
+      {"GET", "/api/v1/query", "", 0, ""},
+      {"OPTIONS", "/api/v1/query", "https://grafana.example", 204, "https://grafana.example"},
+      {"OPTIONS", "/api/v1/nothing", "", 204, ""},
+      {"OPTIONS", "/read", "https://grafana.example", 405, ""},
+      {"GET", "/read", "https://grafana.example", 0, ""},
+      {"POST", "/api/v1/write", "https://grafana.example", 403, ""},
+      {"HEAD", "/api/v1/query", "", 405, ""},
+      {"HEAD", "/read", "", 0, ""},
+  };
+  for (const Row& row : table) {
+    HttpRequest request{.method = std::string(row.method), .path = std::string(row.path)};
+    request.headers = {{"Host", "localhost"}, {"Origin", std::string(row.origin)}};
+    const auto choice = made->Choose(request, core::MonoTime{});
+    BOOST_TEST((choice.refusal ? choice.refusal->status : 0) == row.status);
+    HttpResponse response = choice.refusal ? *choice.refusal : TextResponse("");
+    made->AddCors(request, choice.route, response);
+    std::string allowed;
+    for (const auto& [name, value] : response.headers) {
+      if (name == "Access-Control-Allow-Origin") allowed = value;
+      BOOST_TEST(name != "Access-Control-Allow-Credentials");
+    }
+    BOOST_TEST(allowed == row.allowed);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_capture_is_decoded) {
   const auto made = Router::Make(Table(), {});
   HttpRequest request{.method = "GET", .path = "/label/a%2Fb%20c/values", .headers = {{"Host", "localhost"}}};

@@ -3,6 +3,7 @@
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <limits>
 #include <sstream>
 
@@ -78,6 +79,12 @@ std::string Doubles(std::initializer_list<double> values) {
   return out;
 }
 
+std::string Repeated(std::string_view text, std::size_t times) {
+  std::string out;
+  for (; times > 0; --times) out += text;
+  return out;
+}
+
 struct HistogramCase {
   std::string message;
   const char* expected;  // schema, zero bucket, count, sum, buckets, bounds; or why not
@@ -95,14 +102,42 @@ const HistogramCase kHistograms[] = {
     {Int(1, 3) + Double(3, 7) + Signed(4, -53) + Bytes(11, Span(0, 3)) + Bytes(12, ZigZag(1) + ZigZag(0) + ZigZag(0)) +
          Bytes(16, Doubles({0.5, 1})),
      "-53 0@0 3 7 +0:1 +1:1 +2:1 le0.5 le1"},
+    {Int(1, 4) + Double(3, 7) + Signed(4, 9) + Bytes(11, Span(1, 4)) + Bytes(12, ZigZag(1) + Repeated(ZigZag(0), 3)),
+     "8 0@0 4 7 +1:2 +2:2"},
+    {Int(1, 4) + Double(3, std::nan("")) + Bytes(11, Span(1, 1)) + Bytes(12, ZigZag(3)), "0 0@0 4 nan +1:3"},
     {Int(1, 1) + Bytes(11, Span(0, 2)) + Bytes(12, ZigZag(1)),
-     "histogram spans specify different number of buckets than provided"},
-    {Int(1, 1) + Bytes(11, Span(0, 1)) + Bytes(12, ZigZag(1) + ZigZag(1)),
-     "histogram spans specify different number of buckets than provided"},
+     "positive side: spans need 2 buckets, have 1 buckets: histogram spans specify different number of buckets than "
+     "provided"},
+    {Int(1, 1) + Bytes(8, Span(0, 1)) + Bytes(9, ZigZag(1) + ZigZag(1)),
+     "negative side: spans need 1 buckets, have 2 buckets: histogram spans specify different number of buckets than "
+     "provided"},
     {Int(1, 2) + Bytes(11, Span(0, 1)) + Bytes(11, Span(-1, 1)) + Bytes(12, ZigZag(1) + ZigZag(0)),
-     "histogram has a span whose offset is negative"},
-    {Signed(4, 99), "bad histogram: schema 99 is not known"},
-    {Int(1, 1) + Bytes(11, Span(2147483647, 2)) + Bytes(12, ZigZag(1) + ZigZag(0)), "a bucket lies beyond all numbers"},
+     "positive side: span number 2 with offset -1: histogram has a span whose offset is negative"},
+    {Int(1, 2) + Bytes(11, Span(0, 2)) + Bytes(12, ZigZag(1) + ZigZag(-2)),
+     "positive side: bucket number 2 has observation count of -1: histogram has a bucket whose observation count is "
+     "negative"},
+    {Int(1, 5) + Bytes(11, Span(0, 1)) + Bytes(12, ZigZag(1)),
+     "1 observations found in buckets, but the Count field is 5: histogram's observation count should equal the number "
+     "of observations found in the buckets (in absence of NaN)"},
+    {Int(1, 1) + Double(3, std::nan("")) + Int(6, 2),
+     "2 observations found in buckets, but the Count field is 1: histogram's observation count should be at least the "
+     "number of observations found in the buckets"},
+    {Double(2, -1), "observation count is  -1: histogram's observation count is negative"},
+    {Double(2, 1) + Double(7, -2),
+     "zero bucket has observation count of -2: histogram has a bucket whose observation count is negative"},
+    {Signed(4, -53) + Bytes(16, Doubles({1, 1})),
+     "custom buckets: previous bound is 1.000000 and current is 1.000000: histogram custom bounds must be in strictly "
+     "increasing order"},
+    {Int(1, 3) + Signed(4, -53) + Bytes(11, Span(0, 3)) + Bytes(12, ZigZag(1) + ZigZag(0) + ZigZag(0)) +
+         Bytes(16, Doubles({0.5})),
+     "custom buckets: only 1 custom bounds defined which is insufficient to cover total span length of 3: histogram "
+     "custom bounds are too few"},
+    {Signed(4, -53) + Int(6, 1), "custom buckets: must have zero count of 0"},
+    {Bytes(16, Doubles({0.5})), "histogram with exponential schema must not have custom bounds"},
+    {Signed(4, 99),
+     "histogram has an invalid schema, which must be between -4 and 8 for exponential buckets, or -53 for custom "
+     "buckets, got schema 99"},
+    {Int(1, 2) + Bytes(11, Span(2147483647, 2)) + Bytes(12, ZigZag(1) + ZigZag(0)), "a bucket lies beyond all numbers"},
 };
 
 BOOST_DATA_TEST_CASE(a_native_histogram_reads, boost::unit_test::data::make(kHistograms), c) {
@@ -133,12 +168,6 @@ BOOST_AUTO_TEST_CASE(a_histogram_that_ends_its_series_is_a_staleness_marker) {
   BOOST_TEST(read->series[0].histograms.empty());
   BOOST_REQUIRE(read->series[0].samples.size() == 1U);
   BOOST_TEST(IsStaleNaN(read->series[0].samples[0].value));
-}
-
-std::string Repeated(std::string_view text, std::size_t times) {
-  std::string out;
-  for (; times > 0; --times) out += text;
-  return out;
 }
 
 BOOST_AUTO_TEST_CASE(histograms_are_bounded) {
