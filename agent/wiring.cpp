@@ -289,6 +289,11 @@ void Agent::Parts::ShowMeasuring(ServerContext& context) {
   context.engine = engine.get();
   context.experimental_functions = options.features.promql.experimental_functions;
   context.storage = storage.get();
+  context.head = [this] {
+    const auto stats = storage->head_stats();
+    const bool empty = stats.oldest == rules::ChunkWriter::kNever;
+    return empty ? HeadView{} : HeadView{.chunks = stats.chunks, .oldest = stats.oldest, .newest = stats.newest};
+  };
   context.settings = [this](core::MonoTime deadline) {
     return AskLoop<SettingsView>(loop, deadline, [this]() -> core::Result<SettingsView> { return Settings(); });
   };
@@ -320,8 +325,8 @@ core::Result<void> Agent::Parts::Serve() {
                                 .storage_is_locked = true,
                                 .web_config_file = options.web_config_file,
                                 .hosts = {HostName()},
-                                .cors_origin = options.cors_origin,
                                 .open = options.alerting_only,
+                                .cors_origin = options.cors_origin,
                                 .ready = [this] { return ready.load(); }},
                                options.alerting_only ? AlertingRoutes(context) : AllRoutes(context), clock,
                                logger.With({{"part", "web"}}), registry);

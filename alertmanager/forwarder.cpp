@@ -12,6 +12,7 @@
 
 #include "core/text/escape.h"
 #include "core/time/civil_time.h"
+#include "core/version.h"
 
 namespace pipewarden::alertmanager {
 namespace {
@@ -167,7 +168,7 @@ std::string AlertsJson(const std::vector<AlertPtr>& alerts) {
   for (const AlertPtr& alert : alerts) {
     if (out.size() > 1) out += ',';
     labels("{\"labels\":{", alert->labels);
-    labels(",\"annotations\":{", alert->annotations);
+    if (!alert->annotations.empty()) labels(",\"annotations\":{", alert->annotations);
     time(",\"startsAt\":\"", alert->starts_at);
     time(",\"endsAt\":\"", alert->ends_at);
     if (!alert->generator_url.empty()) {
@@ -360,8 +361,10 @@ core::Task<bool> Forwarder::Post(std::shared_ptr<Peer> peer, std::vector<AlertPt
   context.loop = &loop_;
   context.http = &http_;
   context.time_left = peer->config.timeout;
-  const NotifyOutcome outcome = co_await alertmanager::Post(std::move(context), peer->config.http,
-                                                            JsonRequest(peer->url, AlertsJson(batch)), {.also = {429}});
+  core::HttpRequest request = JsonRequest(peer->url, AlertsJson(batch));
+  request.headers.emplace_back("User-Agent", "Pipewarden/" + std::string(core::kVersion));
+  const NotifyOutcome outcome =
+      co_await alertmanager::Post(std::move(context), peer->config.http, std::move(request), {.also = {429}});
   const auto count = static_cast<double>(batch.size());
   if (outcome.ok) {
     if (metrics_) metrics_->sent.Add({{"alertmanager", peer->url}}).Increment(count);

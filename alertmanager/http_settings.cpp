@@ -331,7 +331,9 @@ core::Task<core::Result<std::string>> AccessToken(NotifyContext context, std::sh
 
 core::Task<core::Result<core::HttpResponse>> Send(NotifyContext context, std::shared_ptr<const HttpSettings> settings,
                                                   core::HttpRequest request) {
-  request.headers.emplace_back("User-Agent", "Alertmanager/0.25.0 (Pipewarden)");
+  const bool named =
+      std::ranges::any_of(request.headers, [](const auto& header) { return header.first == "User-Agent"; });
+  if (!named) request.headers.emplace_back("User-Agent", "Alertmanager/0.25.0 (Pipewarden)");
   request.max_body_bytes = 64U << 10U;
   if (request.timeout > context.time_left) request.timeout = context.time_left;
   ApplyTransport(*settings, request);

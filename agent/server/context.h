@@ -16,6 +16,7 @@
 #include "agent/server/http.h"
 #include "core/logging.h"
 #include "core/model/alert.h"
+#include "core/model/sample.h"
 #include "core/model/sample_source.h"
 #include "core/result.h"
 #include "core/time/clock.h"
@@ -152,6 +153,12 @@ struct LogRequest {
   int attempt = 0;  // 0: the last
 };
 
+struct HeadView {
+  std::size_t chunks = 0;
+  core::TimestampMs oldest = 0;
+  core::TimestampMs newest = 0;
+};
+
 struct ServerContext {
   core::Clock* clock = nullptr;
   core::Logger* logger = nullptr;
@@ -186,6 +193,7 @@ struct ServerContext {
   const rules::promql::Engine* engine = nullptr;
   const rules::promql::Queryable* storage = nullptr;
   bool experimental_functions = false;
+  std::function<HeadView()> head;  // what the storage holds in memory; empty: it is not known
   std::function<std::shared_ptr<const rules::RulesSnapshot>()> rules;  // RuleManager::Snapshot
   std::function<core::Result<SettingsView>(core::MonoTime deadline)> settings;
   // Appends what others push; empty where that is off.

@@ -166,6 +166,12 @@ class Face {
     return selects ? JsonResponse(SuccessEnvelope("[]")) : TextResponse("", 204);
   }
 
+  HttpResponse ParseQuery(const HttpRequest& request) {
+    auto expr = Expression(request);
+    if (!expr) return Refuse(expr.error());
+    return JsonResponse(SuccessEnvelope(ExprJson(**expr)));
+  }
+
   HttpResponse FormatQuery(const HttpRequest& request) {
     auto expr = Expression(request);
     if (!expr) return Refuse(expr.error());
@@ -242,10 +248,12 @@ class Face {
     std::string stats;
     if (!request.Param("stats").value_or("").empty()) {
       stats = fmt::format(
-          R"({{"timings":{{"evalTotalTime":{0},"resultSortTime":0,"queryPreparationTime":0,"innerEvalTime":{0},)"
-          R"("execQueueTime":{1},"execTotalTime":{2}}},"samples":{{"totalQueryableSamples":{3},"peakSamples":{3}}}}})",
-          core::ToSeconds(end - start), core::ToSeconds(start - asked), core::ToSeconds(end - asked),
-          result->samples_read);
+          R"({{"timings":{{"evalTotalTime":{},"resultSortTime":{},"queryPreparationTime":{},"innerEvalTime":{},)"
+          R"("execQueueTime":{},"execTotalTime":{}}},"samples":{{"totalQueryableSamples":{},"samplesRead":{},)"
+          R"("peakSamples":{}}}}})",
+          core::ToSeconds(end - start), core::ToSeconds(result->sorting), core::ToSeconds(result->preparation),
+          core::ToSeconds(end - start - result->sorting - result->preparation), core::ToSeconds(start - asked),
+          core::ToSeconds(end - asked), result->samples_read, result->samples_read, result->peak_samples);
     }
     return ResultResponse(std::move(*result), limit, stats);
   }
@@ -319,6 +327,7 @@ Routes QueryRoutes(std::shared_ptr<const ServerContext> context) {
       Row("GET", "/api/v1/label/{name}/values", face, &Face::LabelValues),
       Row("GET POST", "/api/v1/query_exemplars", face, &Face::QueryExemplars),
       Row("GET POST", "/api/v1/format_query", face, &Face::FormatQuery),
+      Row("GET POST", "/api/v1/parse_query", face, &Face::ParseQuery),
   };
   std::ranges::move(pages, std::back_inserter(routes));
   return routes;

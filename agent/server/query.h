@@ -35,6 +35,9 @@ std::string SuccessEnvelope(std::string_view data, const std::vector<std::string
 // matrices there and says so in `warnings`; `stats` is JSON text, or empty.
 HttpResponse ResultResponse(rules::promql::QueryResult result, std::size_t limit, const std::string& stats = {});
 
+// The syntax tree as /api/v1/parse_query shows it.
+std::string ExprJson(const rules::promql::Expr& expr);
+
 // Parameters as Prometheus reads them. The errors name the parameter, but for MatchParams'.
 core::Result<core::TimestampMs> TimeParam(const HttpRequest& request, std::string_view name,
                                           std::optional<core::TimestampMs> fallback, bool of_query = false);

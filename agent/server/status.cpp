@@ -15,6 +15,7 @@
 #include "core/time/civil_time.h"
 #include "core/version.h"
 #include "rules/promql/engine.h"
+#include "rules/promql/functions/function.h"
 #include "rules/promql/parser.h"
 
 namespace pipewarden::agent {
@@ -75,9 +76,10 @@ HttpResponse ShowTsdb(const ServerContext& context, const HttpRequest& request) 
   if (context.storage == nullptr) return DataResponse(json::object());
   const core::TimestampMs now = core::ToMs(context.clock->Now());
   constexpr core::TimestampMs kHeadMs = 2LL * 60 * 60 * 1000;
-  auto querier = context.storage->Open(now - kHeadMs, now);
+  const HeadView head = context.head ? context.head() : HeadView{.oldest = now - kHeadMs, .newest = now};
+  auto querier = context.storage->Open(head.oldest, head.newest);
   if (!querier) return ErrorResponse(Envelope::kPrometheus, querier.error());
-  auto set = (*querier)->Select({.from = now - kHeadMs, .to = now}, {});
+  auto set = (*querier)->Select({.from = head.oldest, .to = head.newest}, {});
   if (!set) return ErrorResponse(Envelope::kPrometheus, set.error());
   std::map<std::string, std::size_t> by_metric, by_pair, bytes_by_label;
   std::map<std::string, std::size_t> values_by_label;
@@ -94,9 +96,9 @@ HttpResponse ShowTsdb(const ServerContext& context, const HttpRequest& request) 
   return DataResponse({{"headStats",
                         {{"numSeries", (*set)->size()},
                          {"numLabelPairs", by_pair.size()},
-                         {"chunkCount", 0},
-                         {"minTime", now - kHeadMs},
-                         {"maxTime", now}}},
+                         {"chunkCount", head.chunks},
+                         {"minTime", head.oldest},
+                         {"maxTime", head.newest}}},
                        {"seriesCountByMetricName", TopOf(by_metric, limit)},
                        {"labelValueCountByLabelName", TopOf(values_by_label, limit)},
                        {"memoryInBytesByLabelName", TopOf(bytes_by_label, limit)},
@@ -171,14 +173,59 @@ HttpResponse ShowAlertmanagers(const ServerContext&, const SettingsView& setting
   return DataResponse({{"activeAlertmanagers", active}, {"droppedAlertmanagers", json::array()}});
 }
 
+json BuildJson() {
+  return {{"version", core::kVersion}, {"revision", ""},  {"branch", ""},
+          {"buildUser", ""},           {"buildDate", ""}, {"goVersion", ""}};
+}
+
 HttpResponse ShowBuild() {
-  return DataResponse({{"version", core::kVersion},
-                       {"revision", ""},
-                       {"branch", ""},
-                       {"buildUser", ""},
-                       {"buildDate", ""},
-                       {"goVersion", ""},
-                       {"application", "pipewarden"}});
+  json build = BuildJson();
+  build["application"] = "pipewarden";
+  return DataResponse(build);
+}
+
+// What a client may count on, by the names that Prometheus gives it. What is not named is not there.
+HttpResponse ShowFeatures(const ServerContext& context) {
+  const bool experimental = context.experimental_functions;
+  json functions = json::object();
+  for (const rules::promql::Function* function : rules::promql::AllFunctions())
+    functions[std::string(function->name)] = !function->experimental || experimental;
+  json operators = json::object();
+  for (const char* name : {"!=",     "!~",  "%",       "*",        "+",
+                           "-",      "/",   "<",       "</",       "<=",
+                           "==",     "=~",  ">",       ">/",       ">=",
+                           "@",      "^",   "and",     "atan2",    "or",
+                           "unless", "avg", "bottomk", "count",    "count_values",
+                           "group",  "max", "min",     "quantile", "stddev",
+                           "stdvar", "sum", "topk"})
+    operators[name] = true;
+  for (const char* name : {"limit_ratio", "limitk"}) operators[name] = experimental;
+  json promql = json::object();
+  for (const char* name : {"at_modifier", "bool", "by", "duration_expr", "group_left", "group_right", "ignoring",
+                           "negative_offset", "offset", "on", "per_query_lookback_delta", "subqueries", "without"})
+    promql[name] = true;
+  for (const char* name :
+       {"anchored", "fill", "fill_left", "fill_right", "per_step_stats", "smoothed", "type_and_unit_labels"})
+    promql[name] = false;
+  promql["delayed_name_removal"] = context.engine != nullptr && context.engine->options().delayed_name_removal;
+  return DataResponse({{"api",
+                        {{"admin", false},
+                         {"exclude_alerts", true},
+                         {"label_values_match", true},
+                         {"lifecycle", true},
+                         {"otlp_write_receiver", false},
+                         {"query_stats", true},
+                         {"query_warnings", true},
+                         {"remote_write_receiver", static_cast<bool>(context.remote_write)},
+                         {"search", false},
+                         {"time_range_labels", true},
+                         {"time_range_series", true}}},
+                       {"prometheus", {{"agent_mode", false}, {"server_mode", true}}},
+                       {"promql", std::move(promql)},
+                       {"promql_functions", std::move(functions)},
+                       {"promql_operators", std::move(operators)},
+                       {"rules", {{"concurrent_rule_eval", false}, {"keep_firing_for", true}, {"query_offset", true}}},
+                       {"tsdb", {{"exemplar_storage", false}, {"isolation", true}, {"native_histograms", true}}}});
 }
 
 }  // namespace
@@ -195,6 +242,12 @@ Routes StatusRoutes(std::shared_ptr<const ServerContext> context) {
       PrometheusRoute("/api/v1/scrape_pools",
                       [](const HttpRequest&) { return DataResponse({{"scrapePools", json::array()}}); }),
       PrometheusRoute("/api/v1/alertmanagers", with_settings(ShowAlertmanagers)),
+      PrometheusRoute("/api/v1/features", [context](const HttpRequest&) { return ShowFeatures(*context); }),
+      PrometheusRoute("/api/v1/notifications", [](const HttpRequest&) { return DataResponse(json::array()); }),
+      {.methods = "GET",
+       .path = "/version",
+       .role = Role::kRead,
+       .handle = [](const HttpRequest&) { return TextResponse(BuildJson().dump() + "\n"); }},
       PrometheusRoute("/api/v1/status/buildinfo", [](const HttpRequest&) { return ShowBuild(); }),
       PrometheusRoute("/api/v1/status/config", with_settings(ShowConfig)),
       PrometheusRoute("/api/v1/status/flags", with_settings(ShowFlags)),

@@ -23,7 +23,26 @@ void TakeAnnotations(Evaluator& evaluator, QueryResult& result) {
   result.warnings = evaluator.annotations().warnings();
   result.infos = evaluator.annotations().infos();
   result.samples_read = evaluator.samples_read();
+  result.peak_samples = evaluator.peak_samples();
 }
+
+// What a step takes, where there is a clock.
+class Stopwatch {
+ public:
+  Stopwatch(const EvalLimits& limits, core::Duration& into) : clock_(limits.clock), into_(into) {
+    if (clock_ != nullptr) start_ = clock_->Monotonic();
+  }
+  ~Stopwatch() {
+    if (clock_ != nullptr) into_ += clock_->Monotonic() - start_;
+  }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  const core::Clock* clock_;
+  core::Duration& into_;
+  core::MonoTime start_{};
+};
 
 void SortByLabels(std::vector<ResultSeries>& matrix) {
   std::ranges::sort(matrix, [](const ResultSeries& a, const ResultSeries& b) { return *a.labels < *b.labels; });
@@ -49,8 +68,11 @@ core::Result<void> TakeMatrix(Evaluator& evaluator, const Expr& expr, TimestampM
 core::Result<QueryResult> Engine::Instant(const Expr& expr, const Queryable& data, TimestampMs time,
                                           const EvalLimits& limits) const {
   Evaluator evaluator(options_, limits, QueryWindow{time, time, 0});
-  if (auto opened = evaluator.Open(expr, data); !opened) return core::Fail(opened.error());
   QueryResult result;
+  {
+    const Stopwatch watch(limits, result.preparation);
+    if (auto opened = evaluator.Open(expr, data); !opened) return core::Fail(opened.error());
+  }
   result.type = TypeOf(expr);
   result.scalar.time = time;
   const Expr& inner = Unwrap(expr);
@@ -93,11 +115,14 @@ core::Result<QueryResult> Engine::Range(const Expr& expr, const Queryable& data,
     return core::Fail(core::ErrorCode::kLimit,
                       "query processing would load too many samples into memory in query execution");
   Evaluator evaluator(options_, limits, QueryWindow{start, end, step});
-  if (auto opened = evaluator.Open(expr, data); !opened) return core::Fail(opened.error());
+  QueryResult result;
+  {
+    const Stopwatch watch(limits, result.preparation);
+    if (auto opened = evaluator.Open(expr, data); !opened) return core::Fail(opened.error());
+  }
   const Steps steps{start, step, static_cast<std::size_t>(count)};
   auto value = evaluator.Eval(expr, steps);
   if (!value) return core::Fail(value.error());
-  QueryResult result;
   result.type = ValueType::kMatrix;
   const auto add = [&](LabelsPtr labels, const double* row) {
     ResultSeries series{std::move(labels), {}, {}};
@@ -116,7 +141,10 @@ core::Result<QueryResult> Engine::Range(const Expr& expr, const Queryable& data,
     if (!vector) return core::Fail(vector.error());
     for (std::size_t i = 0; i < vector->size(); ++i) add(AnswerLabels(vector->series[i]), vector->row(i));
   }
-  SortByLabels(result.matrix);
+  {
+    const Stopwatch watch(limits, result.sorting);
+    SortByLabels(result.matrix);
+  }
   TakeAnnotations(evaluator, result);
   return result;
 }

@@ -65,6 +65,9 @@ struct QueryResult {
   std::vector<std::string> warnings;  // "PromQL warning: … (1:6)", unique, sorted
   std::vector<std::string> infos;     // "PromQL info: … (1:6)"
   std::size_t samples_read = 0;
+  std::size_t peak_samples = 0;  // held at once
+  core::Duration preparation{};  // of selecting, and of sorting what came of it; zero without a clock
+  core::Duration sorting{};
 };
 
 class Engine {

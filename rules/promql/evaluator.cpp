@@ -131,6 +131,7 @@ void VectorValue::DropEmptyRows() {
 }
 
 core::Result<void> Evaluator::CheckLimits(std::size_t more) {
+  peak_ = std::max(peak_, held_ + more + histograms_.samples());
   if (held_ + more + histograms_.samples() > options_.max_samples)
     return core::Fail(core::ErrorCode::kLimit,
                       "query processing would load too many samples into memory in query execution");

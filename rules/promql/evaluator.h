@@ -72,6 +72,7 @@ class Evaluator {
   HistogramPool& histograms() { return histograms_; }
   const HistogramPool& histograms() const { return histograms_; }
   std::size_t samples_read() const { return samples_read_; }
+  std::size_t peak_samples() const { return std::max(peak_, held_ + histograms_.samples()); }
 
   // An error where the query was cancelled, is out of time or holds too many samples with `more` besides.
   core::Result<void> CheckLimits(std::size_t more);
@@ -105,6 +106,7 @@ class Evaluator {
   SampleColumns buffer_;
   std::size_t held_ = 0;  // samples in values alive
   std::size_t samples_read_ = 0;
+  std::size_t peak_ = 0;
 };
 
 // The series of a matrix selector or a subquery, read one after another.

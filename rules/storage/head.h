@@ -96,6 +96,8 @@ class Head {
   // The series' open chunk of histograms; null where it has none.
   const HistogramChunkWriter* OpenHistograms(SeriesRef ref) const;
 
+  std::size_t open_histograms() const { return histograms_.size(); }
+
   std::vector<SeriesRef> Select(std::span<const core::Matcher> matchers) const;
   const LabelIndex& index() const { return index_; }
 

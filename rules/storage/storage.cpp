@@ -54,6 +54,20 @@ std::size_t Storage::series_count() const {
   return head_.size();
 }
 
+Storage::HeadStats Storage::head_stats() const {
+  const ReaderLock lock(mutex_);
+  HeadStats stats{.oldest = head_.OldestTime().value_or(ChunkWriter::kNever), .newest = newest_time()};
+  head_.ForEach([&](SeriesRef, const MemSeries& series) {
+    series.closed.ForEach([&](const ChunkView&) {
+      ++stats.chunks;
+      return true;
+    });
+    if (!series.open.empty()) ++stats.chunks;
+  });
+  stats.chunks += head_.open_histograms();
+  return stats;
+}
+
 std::size_t Storage::MemoryBytes() const {
   const ReaderLock lock(mutex_);
   return head_.MemoryBytes();

@@ -103,6 +103,13 @@ class Storage final : public core::SampleSink, public RuleStore {
   // The newest sample's time; kNever where there is none.
   core::TimestampMs newest_time() const { return newest_.load(std::memory_order_acquire); }
   std::size_t series_count() const;
+  // Of what is in memory; kNever where nothing is.
+  struct HeadStats {
+    std::size_t chunks = 0;
+    core::TimestampMs oldest = ChunkWriter::kNever;
+    core::TimestampMs newest = ChunkWriter::kNever;
+  };
+  HeadStats head_stats() const;
   std::size_t MemoryBytes() const;
   // Of opening: records, or tails of files, that did not read back.
   std::uint64_t wal_corruptions() const { return wal_corruptions_; }

@@ -72,6 +72,7 @@ BOOST_AUTO_TEST_CASE(every_peer_gets_every_alert_in_batches) {
     BOOST_TEST(peer->Batches() == (std::vector<std::size_t>{256, 256, 88}), boost::test_tools::per_element());
   const auto first = one.server.Requests().front();
   BOOST_TEST(first.target == "/api/v2/alerts");
+  BOOST_TEST(first.Header("User-Agent").starts_with("Pipewarden/"));
   BOOST_TEST(two.server.Requests().front().target == "/am/api/v2/alerts");
   BOOST_TEST(two.server.Requests().front().Header("Authorization") == "Bearer c");
   BOOST_TEST(json::parse(first.body)[0] ==

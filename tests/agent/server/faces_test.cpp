@@ -237,6 +237,10 @@ BOOST_AUTO_TEST_CASE(status_as_prometheus_shows_it) {
   const auto data = [&](const std::string& target) {
     return json::parse(Ask(StatusRoutes(context), "GET", target).body)["data"];
   };
+  BOOST_TEST(data("/api/v1/notifications").empty());
+  BOOST_TEST(data("/api/v1/features")["promql_functions"]["rate"] == true);
+  BOOST_TEST(data("/api/v1/features")["promql_functions"]["info"] == false);
+  BOOST_TEST(json::parse(Ask(StatusRoutes(context), "GET", "/version").body).size() == 6U);
   BOOST_TEST(data("/api/v1/status/config")["yaml"] ==
              "global:\n  evaluation_interval: 15s\n  external_labels:\n    \"node\": \"n1\"\n");
   BOOST_TEST(data("/api/v1/status/flags")["storage.path"] == "data");

@@ -24,13 +24,13 @@ BOOST_AUTO_TEST_CASE(times) {
   BOOST_TEST(ParseApiTime("2023-11-14T22:13:20Z").value() == 1'700'000'000'000);
   BOOST_TEST(ParseApiTime("2023-11-14T23:13:20.5+01:00").value() == 1'700'000'000'500);
   BOOST_TEST(ParseApiTime("-1").value() == -1000);
-  for (const char* bad : {"", "yesterday", "NaN", "Inf", "1e300", "17 "})
+  for (const char* bad : {"", "yesterday", "1e400", "17 ", "2023-11-14T22:13:20z", "+-1"})
     BOOST_TEST(!ParseApiTime(bad).has_value(), bad);
   BOOST_TEST(ParseApiTime("x").error().message == "cannot parse \"x\" to a valid timestamp");
   BOOST_TEST(ParseApiDuration("15").value() == 15'000);
   BOOST_TEST(ParseApiDuration("0.5").value() == 500);
   BOOST_TEST(ParseApiDuration("1h30m").value() == 5'400'000);
-  for (const char* bad : {"", "5", "NaN", "1x"}) BOOST_TEST(ParseApiDuration(bad).has_value() == (*bad == '5'), bad);
+  for (const char* bad : {"", "5", "Inf", "1x"}) BOOST_TEST(ParseApiDuration(bad).has_value() == (*bad == '5'), bad);
 }
 
 BOOST_AUTO_TEST_CASE(values_read_as_prometheus_writes_them) {

@@ -117,6 +117,9 @@ const Case kCases[] = {
     {"/api/v1/label/job/values", "", 200, R"({"status":"success","data":["a","b"]})"},
     {"/api/v1/label/job/values", "match[]=rows_total", 200, R"({"status":"success","data":["a"]})"},
     {"/api/v1/label/none/values", "", 200, R"({"status":"success","data":[]})"},
+    {"/api/v1/parse_query", "query=-up%5B5m%5D%20offset%201m", 400, "invalid parameter"},
+    {"/api/v1/parse_query", "query=sum(rate(up%7Bjob%3D~%22a%22%7D%5B5m*2%5D%20offset%201m))by(job)", 200,
+     R"q({"status":"success","data":{"expr":{"args":[{"anchored":false,"matchers":[{"name":"job","type":"=~","value":"a"},{"name":"__name__","type":"=","value":"up"}],"name":"up","offset":60000,"offsetExpr":null,"range":0,"rangeExpr":{"lhs":{"duration":true,"type":"numberLiteral","val":"300"},"op":"*","rhs":{"duration":false,"type":"numberLiteral","val":"2"},"type":"durationExpr","wrapped":false},"smoothed":false,"startOrEnd":null,"timestamp":null,"type":"matrixSelector"}],"func":{"argTypes":["matrix"],"name":"rate","returnType":"vector","variadic":0},"type":"call"},"grouping":["job"],"op":"sum","param":null,"type":"aggregation","without":false}})q"},
     {"/api/v1/format_query", "query=sum(up)by(job)", 200, R"q({"status":"success","data":"sum by (job) (up)"})q"},
 };
 
@@ -139,6 +142,14 @@ BOOST_DATA_TEST_CASE_F(Fixture, the_api_answers_as_prometheus, kCases, c) {
 BOOST_AUTO_TEST_CASE(a_form_is_a_query_too) {
   const HttpResponse response = Ask("POST", "/api/v1/query", "", "query=1%2B1&time=4");
   BOOST_TEST(response.body == R"({"status":"success","data":{"resultType":"scalar","result":[4,"2"]}})");
+}
+
+BOOST_AUTO_TEST_CASE(statistics_are_told) {
+  const json stats = json::parse(Ask("GET", "/api/v1/query", "query=up%5B25s%5D&stats=all").body)["data"]["stats"];
+  BOOST_TEST(stats["samples"]["samplesRead"] == 6);
+  BOOST_TEST(stats["samples"]["totalQueryableSamples"] == 6);
+  BOOST_TEST(stats["samples"]["peakSamples"] >= 3);
+  BOOST_TEST(stats["timings"].size() == 6U);
 }
 
 BOOST_AUTO_TEST_CASE(a_multipart_form_is_a_query_too) {
