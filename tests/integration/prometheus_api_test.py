@@ -48,6 +48,21 @@ SAME = [
     ("query", "query=native&time=T"), ("query", "query=custom&time=T"), ("query", "query=native[2m]&time=T"),
     ("query_range", "query=rate(native[5m])&start=T&end=T&step=15"), ("series", "match[]=native&start=T&end=T"),
     ("query", "query=histogram_sum(sum(increase(native[10m])))&time=T"),
+    ("series", "match[]=mem&start=0&end=1"), ("series", "match[]=mem&start=T&end=1"), ("labels", "start=0&end=1"),
+    ("series", 'match[]=mem{__name__="mem"}&start=T&end=T'), ("label/job/values", "start=0&end=1"),
+    ("query", "query=mem&time=T&lookback_delta=0"), ("query", "query=mem&time=T&lookback_delta=-1"),
+    ("query", "query=mem&time=T&lookback_delta=NaN"), ("query", "query=mem&time=T&lookback_delta=Inf"),
+    ("query", "query=time()&time=NaN"), ("query", "query=time()&time=Inf"), ("query", "query=time()&time=1e14"),
+    ("query", "query=time()&time=1e11"), ("query", "query=time()&time=-9e15"), ("query", "query=time()&time=1_000"),
+    ("query", "query=time()&time=9223372036.9"), ("query", "query=time()&time=0x10"),
+    ("query", "query=time()&time=1e400"), ("query", "query=time()&time=2026-01-01T00:00:00z"),
+    ("query", "query=time()&time=2026-01-01t00:00:00Z"), ("query", "query=mem&time=T&timeout=Inf"),
+    ("query_range", "query=mem&start=T&end=T&step=NaN"), ("query", "query=mem[step()]&time=T"),
+    ("query_exemplars", "query=1"), ("query_exemplars", ""), ("notifications", ""), ("rules", "type=ALERT"),
+    ("parse_query", "query=sum(rate(mem{job=~'a'}[5m]offset 1m))by(job)"), ("parse_query", "query=("),
+    ("parse_query", "query=-a offset step() %2B on(b) group_left(c) min_over_time(b[5m*2] @ start()) > bool 5"),
+    ("parse_query", "query=topk(3, (a and b or c unless ignoring(d) e)[5m:1m] @ 5.5)"),
+    ("parse_query", "query=quantile without(a) (0.5, {'x.y'!~'a', b='c'} @ end()) == 'x'"),
     ("query", "query=histogram_count(custom)&time=T"), ("query", "query=native{job='a'} - custom&time=T"),
 ]
 
@@ -63,6 +78,65 @@ def answer(url, path, query, method="GET"):
         return status, headers["Content-Type"], json.loads(text)
     except ValueError:
         return status, headers["Content-Type"], text.decode()
+
+
+def compare_head(agent, theirs):
+    """What the routers say themselves."""
+    wrong = []
+    for method, path in (("HEAD", "/api/v1/query?query=1"), ("HEAD", "/api/v1/labels"), ("HEAD", "/federate"),
+                         ("HEAD", "/-/healthy"), ("OPTIONS", "/api/v1/query"), ("OPTIONS", "/api/v1/nothing"),
+                         ("GET", "/federate?match[]={}"), ("GET", "/api/v1/query?query=mem;x=1"),
+                         ("GET", "/api/v1/query?query=time()&time=5&time=6;7")):
+        mine, other = (lib.http_get(url + path, {}, None, method)[0::2] for url in (agent.url, theirs.url))
+        if mine[0] != other[0] or mine[0] == 200 and mine != other:
+            wrong.append(f"{method} {path}: ours {mine}, theirs {other}")
+    form = {"Content-Type": "multipart/form-data; boundary=XX"}
+    body = b'--XX\r\nContent-Disposition: form-data; name="query"\r\n\r\n1+1\r\n--XX--\r\n'
+    mine, other = (json.loads(lib.http_get(url + "/api/v1/query?time=5", form, body, "POST")[2])
+                   for url in (agent.url, theirs.url))
+    assert not wrong and mine == other, (wrong, mine, other)
+
+
+def compare_writes(agent, theirs, start):
+    """The same requests in the same order to both; start is a time within the last hour."""
+    v2 = {**WRITE, "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request"}
+    once, hist = {"__name__": "once", "job": "a"}, {"__name__": "once_native"}
+    now, month = (start + 3000) * 1000, 40 * 86400 * 1000
+
+    def one(labels, *samples, at=now):
+        return WRITE, promql_queries.remote_write([(labels, list(samples))], at)
+
+    def two(*series):
+        return v2, promql_queries.remote_write2(series)
+
+    wrong = []
+    for headers, body in (
+            one(once, (0, 2.0)), one(once, (0, 2.0)), one(once, (0, 3.0)), one(once, (-1, 2.0)), one(once, (1, 1.0), (1, 1.0)),
+            one(once, (2, float("nan")), (2, 5.0)), one({"__name__": "old"}, (0, 1.0), at=0),
+            one({"__name__": "old"}, (0, 1.0), at=-1000), one({"__name__": "old"}, (0, 1.0), at=now - month),
+            one({"__name__": "soon"}, (0, 1.0), at=now + 86400 * 1000), one({"job": "nameless"}, (0, 1.0)),
+            one({"__name__": "l", "": "x"}, (0, 1.0)), one(hist, (0, native(2))), one(hist, (0, native(2))),
+            one(hist, (0, native(3))), one(hist, (0, 1.0)), one(hist, (1, {**native(2), "count": 15})),
+            one(hist, (1, {**native(2), "schema": 53})), one(hist, (1, {**native(2), "schema": 9})),
+            one(hist, (2, {**custom(2), "bounds": [1, 1, 2]})), one(hist, (2, {**custom(2), "bounds": [1]})),
+            two((once, [(now + 60000, 1.0)])), two((once, [(now + 60000, 1.0)])), two((once, [(now + 60000, 2.0)])),
+            two((once, [(now, 1.0)]), ({"__name__": "other"}, [(now, 1.0)])), two(({"__name__": "none"}, [])),
+            two(({"job": "nameless"}, [(now, 1.0)])), two(([("__name__", "t"), ("a", "1"), ("a", "2")], [(now, 1.0)])),
+            (v2, b"\x02\x04\xff\xff"), ({**WRITE, "Content-Type": "application/json"}, b"\x00"),
+            ({**WRITE, "Content-Type": "application/x-protobuf;proto=other"}, b"\x00"),
+            ({**WRITE, "Content-Type": "application/x-protobuf;a"}, b"\x00"), ({**WRITE, "Content-Encoding": "gzip"}, b"")):
+        mine, other = (lib.http_get(url + "/api/v1/write", headers, body, "POST") for url in (agent.url, theirs.url))
+        told = [(status, {k: v for k, v in got.items() if k.startswith("X-Prometheus")}, text)
+                for status, got, text in (mine, other)]
+        if body[:1] == b"\x02":  # each has words of its own for what does not parse
+            told = [(status, got) for status, got, _ in told]
+        if told[0] != told[1]:
+            wrong.append(f"{len(wrong)}: ours {told[0]}, theirs {told[1]}")
+    assert not wrong, "\n".join(wrong)
+    # Too long a body is answered, not cut.
+    for url in (agent.url, theirs.url):
+        status, _, text = lib.http_get(url + "/api/v1/write", WRITE, bytes(33 << 20), "POST")
+        assert status == 413, (url, status, text)
 
 
 def native(n):
@@ -134,6 +208,8 @@ def test(folder):
         assert status == 204, (url, status, said)
     at = start + 1500
     compare(agent, theirs, at)
+    compare_head(agent, theirs)
+    compare_writes(agent, theirs, start)
 
     for binary in (debian.promtool(), newest.promtool()):
         for arguments in (["instant", f"--time={at}", "{}", "sum by (job) (rate(req_total[5m]))"],
@@ -148,15 +224,22 @@ def test(folder):
     now = int(time.time())
     fresh = promql_queries.remote_write([({"__name__": "fresh", "job": "a"}, [(0, 1.5)]),
                                          ({"__name__": "fresh", "instance": "i", "zone": "z"}, [(0, 2.0)]),
+                                         ({"__name__": "fresh.utf 8", "l.x": "1"}, [(0, 123456789.0)]),
                                          ({"__name__": "gone"}, [(0, "stale")]),
                                          ({"__name__": "fresh_native"}, [(0, native(3))]),
                                          ({"__name__": "fresh_custom", "zone": "z"}, [(0, custom(3))])], now * 1000)
     for url in (agent.url, theirs.url):
         assert lib.http_get(f"{url}/api/v1/write", WRITE, fresh, "POST")[0] == 204
     query = "/federate?" + urllib.parse.urlencode({"match[]": '{__name__=~"fresh.*|gone"}'})
-    mine, reference = agent.text(query), lib.http_get(theirs.url + query)[2].decode()
-    assert sorted(map(str, exposed(re.sub(',?node="n1"', '', mine)))) == sorted(map(str, exposed(reference))), (mine, reference)
-    assert mine.count('node="n1"') == 8 and "fresh_native" not in mine and "fresh_custom_bucket" in mine, mine
+    for accept in ("text/plain;version=0.0.4;escaping=allow-utf-8", "application/openmetrics-text;escaping=dots;q=0.6,"
+                   "text/plain;q=0.5", "text/plain;escaping=values", "*/*", ""):
+        (_, mine_headers, mine), (_, headers, reference) = (lib.http_get(url + query, {"Accept": accept})
+                                                            for url in (agent.url, theirs.url))
+        mine, reference = mine.decode(), reference.decode()
+        assert sorted(map(str, exposed(re.sub(',?node="n1"', '', mine)))) == sorted(map(str, exposed(reference))), (
+            mine, reference)
+        assert mine_headers["Content-Type"] == headers["Content-Type"], (mine_headers, headers)
+    assert mine.count('node="n1"') == 9 and "fresh_native" not in mine and "fresh_custom_bucket" in mine, mine
     other = folder / "scraper"
     other.mkdir()
     scraper = debian.start(other, f"""

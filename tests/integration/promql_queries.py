@@ -101,6 +101,39 @@ def remote_write(all_series, start_ms):
     return block
 
 
+def remote_write2(all_series):
+    """The body of a remote write 2.0 request: [(labels, [(time in ms, value)])]; labels may be pairs."""
+    def varint(number):
+        number &= (1 << 64) - 1
+        out = b""
+        while number >= 0x80:
+            out += bytes([number & 0x7F | 0x80])
+            number >>= 7
+        return out + bytes([number])
+
+    def message(field, body):
+        return varint(field << 3 | 2) + varint(len(body)) + body
+
+    symbols, whole = [""], b""
+    for labels, samples in all_series:
+        refs = b""
+        for pair in labels.items() if isinstance(labels, dict) else labels:
+            for text in pair:
+                if text not in symbols:
+                    symbols.append(text)
+                refs += varint(symbols.index(text))
+        body = message(1, refs)
+        for time, value in samples:
+            body += message(2, b"\x09" + struct.pack("<d", value) + b"\x10" + varint(time))
+        whole += message(5, body)
+    whole = b"".join(message(4, text.encode()) for text in symbols) + whole
+    block = varint(len(whole))
+    for i in range(0, len(whole), 60000):
+        piece = whole[i:i + 60000]
+        block += bytes([61 << 2]) + struct.pack("<H", len(piece) - 1) + piece
+    return block
+
+
 class Queries:
     """vector(depth), scalar(depth) and matrix(depth) give PromQL as text; `at` is a list of times for the @ modifier."""
 
