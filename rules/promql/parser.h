@@ -19,8 +19,8 @@ struct ParseOptions {
 // The checked syntax tree (types, functions' arguments, matchers).
 core::Result<ExprPtr> ParseExpr(std::string_view query, const ParseOptions& options = {});
 
-// up{job="x"} as the HTTP API's match[] takes it: a selector without modifiers, of which nothing else is checked: it may
-// accept the empty string alone, or name its metric twice.
+// up{job="x"} as the HTTP API's match[] takes it: a selector without modifiers, of which nothing else is checked: it
+// may accept the empty string alone, or name its metric twice.
 core::Result<std::vector<core::Matcher>> ParseMetricSelector(std::string_view text);
 
 // up{job="x"} as a concrete series (equality only): what test files load and expect.
