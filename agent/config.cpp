@@ -109,6 +109,9 @@ constexpr Option kAlertingOptions[] = {
      .type = OptionType::kBool,
      .default_text = "true",
      .help = "Keep every notification of every route for the page and the command line too."},
+    {.name = "dead_man",
+     .type = OptionType::kNode,
+     .help = "A sign of life that stops when the agent could not warn anybody."},
 };
 
 // One file of the configuration: its tree stays alive while its sections are read.
@@ -356,6 +359,8 @@ class Loader {
                     "here, or others are told to tell them");
     }
     routing.inbox = options.Bool("inbox");
+    if (const YamlNode* node = options.Node("dead_man"); node != nullptr && !node->IsNull())
+      config_->alerting.dead_man = ReadDeadMan(*node, errors_);
     for (const std::string& warning : routing.warnings) config_->warnings.push_back(warning);
   }
 
@@ -441,6 +446,7 @@ std::vector<SectionReference> ConfigSections() {
           {"storage", "Where and how much is kept.", kStorageOptions},
           {"components", "For each component, by its name:", kComponentOptions},
           {"alerting", "Who is told.", kAlertingOptions},
+          {"alerting.dead_man", "A sign of life; see operations.", DeadManOptions()},
           {"alerting.alertmanagers", "For each entry of the list:", alertmanager::PeersOptions()}};
 }
 

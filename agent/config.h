@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/dead_man.h"
 #include "agent/pipelines/pipeline.h"
 #include "alertmanager/config.h"
 #include "alertmanager/forwarder.h"
@@ -38,6 +39,7 @@ struct StorageConfig {
 struct AlertingConfig {
   std::string config_file;  // "" where none is named: one route to the inbox
   alertmanager::Config routing;
+  DeadManConfig dead_man;
   std::vector<alertmanager::PeersConfig> alertmanagers;  // to whom alerts are handed over; empty: to nobody
 };
 

@@ -320,6 +320,8 @@ std::string Alerting() {
                      "| key | what it does |\n|---|---|\n";
   for (const alertmanager::ReceiverKind* kind : alertmanager::ReceiverKinds())
     text += "| `" + std::string(kind->key) + "` | " + core::TableCell(kind->help) + " |\n";
+  text += "\n### dead_man\n\nA sign of life that stops when the agent could not warn anybody:\n\n" +
+          Table("alerting.dead_man");
   return text + "\n### alertmanagers\n\nA list; an entry takes:\n\n" + Table("alerting.alertmanagers");
 }
 

@@ -105,6 +105,7 @@ void UseLittleMemory() {
 int RunAgent(const AgentOptions& options, const core::Logger& logger) {
   UseLittleMemory();
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit of files is told by the write that meets it, as a full disk
   if (const auto raised = core::RaiseDescriptorLimit(); !raised)
     logger.Warn("the descriptor limit stays as it is", {{"error", raised.error().message}});
   core::SystemClock clock;

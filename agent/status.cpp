@@ -80,6 +80,7 @@ AlertView View(const alertmanager::AlertView& alert) {
                  .state = std::string(alertmanager::AlertStateText(alert.state)),
                  .silenced_by = alert.silenced_by,
                  .receivers = alert.receivers};
+  if (alert.suppressed_by) view.suppressed_by = alertmanager::DownText(*alert.suppressed_by);
   for (const std::uint64_t fingerprint : alert.inhibited_by)
     view.inhibited_by.push_back(fmt::format("{:016x}", fingerprint));
   return view;

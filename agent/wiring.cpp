@@ -14,6 +14,8 @@
 #include <utility>
 
 #include "agent/config.h"
+#include "agent/dead_man.h"
+#include "agent/dependencies.h"
 #include "agent/event_judge.h"
 #include "agent/failure_notes.h"
 #include "agent/pipelines/pipelines.h"
@@ -33,6 +35,7 @@
 #include "core/async/task_group.h"
 #include "core/net/http_client.h"
 #include "core/store/file_operations.h"
+#include "core/time/duration.h"
 #include "core/version.h"
 #include "exporters/exposition/registry_source.h"
 #include "exporters/freshness.h"
@@ -67,6 +70,9 @@ struct Agent::Parts {
   core::Task<void> KeepHouse();
   core::TimestampMs Tick(core::TimestampMs wall);  // rules thread; when the next group is due
   void GiveMemoryBack();
+  void TellComponents();
+  std::vector<std::string> Sickness(core::Duration patience) const;
+  void MakeDeadMan();
   core::Result<void> PutAlerts(std::vector<core::Alert> alerts);
   void MakeMetrics();
   void TellReload(bool successful);
@@ -99,6 +105,7 @@ struct Agent::Parts {
   std::vector<std::shared_ptr<core::SampleSource>> sources;  // what every tick and every scrape visits
   std::unique_ptr<RulesThread> rules_thread;
   std::unique_ptr<EventJudge> event_judge;
+  std::unique_ptr<DeadMan> dead_man;
   std::unique_ptr<Server> server;
   std::unique_ptr<Server> cluster_server;
   std::atomic<bool> ready{false};
@@ -106,6 +113,7 @@ struct Agent::Parts {
   bool reloading = false;  // one is under way
   bool stopped = false;
   core::MonoTime next_trim{};  // of GiveMemoryBack
+  core::MonoTime last_tick{};  // when the rules were last judged
 
   prometheus::Gauge* reload_successful = nullptr;
   prometheus::Gauge* reload_time = nullptr;
@@ -118,6 +126,8 @@ namespace {
 constexpr core::Duration kLoadPatience = std::chrono::minutes(1);
 constexpr core::Duration kReloadPause = std::chrono::milliseconds(10);
 constexpr int kMaxReloads = 8;
+// The rules may be late by so much before that is told.
+constexpr core::Duration kLongTick = std::chrono::minutes(1);
 constexpr core::Duration kTrimEvery = std::chrono::seconds(30);
 constexpr core::Duration kKeepHouse = std::chrono::seconds(15);
 constexpr core::Duration kClusterTimeout = std::chrono::seconds(5);
@@ -273,6 +283,7 @@ core::Result<void> Agent::Parts::Apply(std::shared_ptr<const Config> next) {
   host->Apply(next->host);
   freshness->Apply(next->freshness);
   pipelines->Apply(next->pipelines);
+  alertmanager->ApplyDependencies(DependenciesOf(*next));
   alertmanager->Apply(std::move(routing));
   forwarder->Apply(next->alerting.alertmanagers);
   rules_thread->Post([before = std::exchange(config, std::move(next))] {});
@@ -387,6 +398,66 @@ SettingsView Agent::Parts::Settings() const {
   return view;
 }
 
+// Which components are down, for the alerts of what stands on them. One without a verdict stays what it was.
+void Agent::Parts::TellComponents() {
+  for (const auto& [name, state] : ComponentStates(probes->Status()))
+    if (state.known) alertmanager->SetComponent(name, state.down_since);
+}
+
+// Why a sign of life would be a lie.
+std::vector<std::string> Agent::Parts::Sickness(core::Duration patience) const {
+  std::vector<std::string> sickness = alertmanager->Sickness(patience);
+  const core::Duration silent = clock.Monotonic() - last_tick;
+  if (silent > std::max<core::Duration>(3 * config->global.evaluation_interval, kLongTick))
+    sickness.push_back("the rules have not been judged for " +
+                       core::FormatDuration(std::chrono::floor<std::chrono::seconds>(silent)));
+  if (!storage->writable()) sickness.push_back("samples cannot be written to disk");
+  return sickness;
+}
+
+namespace {
+
+core::Task<core::Result<void>> SendSignOfLife(core::HttpClient& http, std::string url, std::string body,
+                                              core::Duration timeout) {
+  core::HttpRequest request;
+  request.url = std::move(url);
+  request.timeout = timeout;
+  request.max_body_bytes = 4096;
+  if (!body.empty()) {
+    request.method = "POST";
+    request.headers = {{"Content-Type", "text/plain; charset=utf-8"}};
+    request.body = std::move(body);
+  }
+  const auto answer = co_await http.Do(std::move(request));
+  core::Result<void> result;
+  if (!answer)
+    result = core::Fail(answer.error());
+  else if (answer->status >= 300)
+    result = core::Fail(core::ErrorCode::kUnavailable, "answered " + std::to_string(answer->status));
+  co_return result;
+}
+
+}  // namespace
+
+void Agent::Parts::MakeDeadMan() {
+  dead_man = std::make_unique<DeadMan>(
+      loop, logger.With({{"part", "dead_man"}}), registry,
+      DeadMan::Parts{.sickness = [this](core::Duration patience) { return Sickness(patience); },
+                     .send =
+                         [this](std::string url, std::string body, core::Duration timeout) {
+                           return SendSignOfLife(http, std::move(url), std::move(body), timeout);
+                         },
+                     .put =
+                         [this](core::Alert alert) {
+                           for (const core::LabelView label : config->global.external_labels)
+                             if (!alert.labels.Has(label.name)) alert.labels.Set(label.name, label.value);
+                           std::vector<core::Alert> alerts;
+                           alerts.push_back(std::move(alert));
+                           if (const auto taken = PutAlerts(std::move(alerts)); !taken)
+                             logger.Error("the Watchdog was refused", {{"error", taken.error().message}});
+                         }});
+}
+
 // Where alerts are handed over they are kept here too, for the pages and the inbox.
 core::Result<void> Agent::Parts::PutAlerts(std::vector<core::Alert> alerts) {
   if (forwarder && !forwarder->empty()) forwarder->Send(alerts);
@@ -459,6 +530,7 @@ void Agent::Parts::StartMeasuring() {
   event_judge = std::make_unique<EventJudge>(loop, tasks, *rules_thread, *storage, *rules);
   // A probe's first verdict is none that has changed: the tick judges it, when more of them are known.
   probes->OnVerdict([this](const exporters::ProbeVerdict& verdict) {
+    TellComponents();
     if (config->global.event_driven && !verdict.first) event_judge->Note(verdict.samples);
   });
 }
@@ -488,10 +560,14 @@ core::Task<core::Result<void>> Agent::Parts::Start() {
   if (result) result = Apply(config);
   if (!result) co_return result;
   TellReload(true);
-  if (options.alerting_only)
+  if (options.alerting_only) {
     tasks.Spawn("housekeeping", KeepHouse());
-  else
+  } else {
+    last_tick = clock.Monotonic();
     tasks.Spawn("ticks", Ticks());
+    MakeDeadMan();
+    dead_man->Apply(config->alerting.dead_man);
+  }
   ready = true;
   co_return result;
 }
@@ -533,6 +609,7 @@ core::Task<core::Result<void>> Agent::Parts::ReadAndApply() {
   }
   result = Apply(*loaded);
   if (!result) co_return result;
+  if (dead_man) dead_man->Apply(config->alerting.dead_man);
   (*take_web_config)();
   TellWarnings();
   logger.Info("configuration reloaded");
@@ -556,6 +633,7 @@ core::Task<void> Agent::Parts::Ticks() {
     event_judge->SetTickDue(std::nullopt);
     loop_stall->Set(core::ToSeconds(loop.TakeLongestTurn()));
     co_await rules_thread->Run([&] { group_due = Tick(next); });
+    last_tick = clock.Monotonic();
     last = next;
   }
 }
@@ -588,6 +666,7 @@ core::Task<void> Agent::Parts::Stop() {
   if (stopped) co_return;
   stopped = true;
   ready = false;
+  if (dead_man) co_await dead_man->Stop();
   tasks.Cancel();
   co_await tasks.Join();
   // From what produces to what consumes: nothing new starts, then what is under way gets through.

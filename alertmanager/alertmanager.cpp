@@ -17,6 +17,7 @@
 #include "core/async/task_group.h"
 #include "core/store/file_operations.h"
 #include "core/store/journal.h"
+#include "core/time/duration.h"
 
 namespace pipewarden::alertmanager {
 namespace {
@@ -76,12 +77,13 @@ struct Alertmanager::State {
         external_url(std::move(external_url_)),
         metrics(std::move(registry)),
         tasks(loop_),
+        causes([this](std::string record) { Keep(std::move(record)); }),
         silences([this](std::string record) { Share(std::move(record)); }),
         log([this](std::string record) { Share(std::move(record)); }),
         inbox([this](std::string record) { Keep(std::move(record)); }),
         history([this](std::string record) { Keep(std::move(record)); }),
         dispatcher(loop_, tasks, [this](std::shared_ptr<Flush> flush) { BeginFlush(std::move(flush)); }),
-        notifier({loop_, http, tasks, inhibitor, silences, log, inbox, history, metrics, logger, external_url},
+        notifier({loop_, http, tasks, inhibitor, causes, silences, log, inbox, history, metrics, logger, external_url},
                  [this](const Flush& flush) { dispatcher.Done(flush); }) {}
 
   void Replay(std::string_view record);
@@ -109,6 +111,7 @@ struct Alertmanager::State {
   core::TaskGroup tasks;
   AlertStore store;
   Inhibitor inhibitor;
+  Causes causes;
   Silences silences;
   NotificationLog log;
   alertmanager::Inbox inbox;
@@ -117,6 +120,7 @@ struct Alertmanager::State {
   Notifier notifier;
   std::unique_ptr<Cluster> cluster;  // null: alone
   std::optional<core::Journal> journal;
+  std::string journal_error;  // of the last write; "" where it went well
   std::shared_ptr<const RouteTree> tree;
   std::unordered_set<std::uint64_t> timed_out;           // fingerprints with a kTimedOutRecord
   std::optional<WallTime> awaken;                        // alerts of the journal fire on: those told up to then
@@ -153,6 +157,9 @@ void Alertmanager::State::Replay(std::string_view record) {
     case alertmanager::Inbox::kRecordType:
       inbox.Restore(body);
       break;
+    case Causes::kRecordType:
+      causes.Restore(body);
+      break;
     case History::kRecordType:
       history.Restore(body);
       break;
@@ -171,9 +178,11 @@ void Alertmanager::State::Share(std::string record) {
 
 void Alertmanager::State::Keep(const std::vector<std::string>& records) {
   if (!journal || records.empty()) return;
+  journal_error.clear();
   if (const Result<void> written = journal->Append(records); !written) {
     // Fail open: people are told all the same; only a restart would forget.
     metrics.JournalError();
+    journal_error = written.error().message;
     logger.Error("the journal of alerts cannot be written; a restart would forget what changed now",
                  {{"error", written.error().message}});
   }
@@ -212,6 +221,7 @@ bool Alertmanager::State::WriteSome(StateWalk& walk, std::vector<std::string>& r
       break;
     case StateWalk::kHistory:
       more = history.WriteSome(walk.past, kRecordsPerTurn, records);
+      if (!more) causes.Write(records);
       break;
     case StateWalk::kEnd:
       break;
@@ -239,6 +249,7 @@ core::Task<void> Alertmanager::State::Checkpoint() {
   } else {
     written = core::Fail(begun.error());
   }
+  journal_error = written ? "" : written.error().message;
   if (!written) {
     metrics.JournalError();
     logger.Error("no checkpoint of the journal of alerts could be written", {{"error", written.error().message}});
@@ -309,7 +320,8 @@ core::Task<void> Alertmanager::State::Maintain() {
     log.Collect(loop.clock().Now());
     silences.Collect(loop.clock().Now());
     metrics.SetSizes(dispatcher.group_count(), inbox.size(), silences.size(), log.size());
-    if (journal && journal->WantsCheckpoint()) co_await Checkpoint();
+    // One that is written after a failure holds what the journal lacks.
+    if (journal && (journal->WantsCheckpoint() || !journal_error.empty())) co_await Checkpoint();
   }
 }
 
@@ -321,6 +333,7 @@ void Alertmanager::State::MaintainPiece(std::size_t& cursor) {
   store.Walk(cursor, kAlertsPerTurn, [&](std::uint64_t fingerprint, const AlertPtr& alert) {
     if (!alert->ResolvedAt(now)) {
       const bool quiet = !inhibitor.InhibitedBy(alert->labels, now, true).empty() ||
+                         causes.SuppressedBy(alert->labels) != nullptr ||
                          !silences.SilencedBy(alert->labels, now, true).empty();
       ++(quiet ? suppressed : active);
       return;
@@ -389,6 +402,12 @@ const Config& Alertmanager::config() const {
   return state_->tree == nullptr ? kNone : state_->tree->config();
 }
 
+void Alertmanager::ApplyDependencies(Dependencies dependencies) { state_->causes.Apply(std::move(dependencies)); }
+
+void Alertmanager::SetComponent(const std::string& component, std::optional<WallTime> down_since) {
+  state_->causes.Set(component, down_since);
+}
+
 Result<void> Alertmanager::Put(std::vector<Alert> alerts) {
   State& s = *state_;
   const WallTime now = s.loop.clock().Now();
@@ -427,6 +446,7 @@ AlertView Alertmanager::State::View(std::uint64_t fingerprint, const AlertPtr& a
   view.alert = alert;
   view.silenced_by = silences.SilencedBy(alert->labels, now);
   view.inhibited_by = inhibitor.InhibitedBy(alert->labels, now);
+  if (const DownComponent* down = causes.SuppressedBy(alert->labels)) view.suppressed_by = *down;
   bool all_muted = tree != nullptr;
   if (tree == nullptr) view.state = AlertState::kUnprocessed;
   for (const Route* route : tree == nullptr ? std::vector<const Route*>{} : tree->Match(alert->labels)) {
@@ -438,7 +458,7 @@ AlertView Alertmanager::State::View(std::uint64_t fingerprint, const AlertPtr& a
     view.muted_by.insert(view.muted_by.end(), muted.begin(), muted.end());
   }
   if (!all_muted) view.muted_by.clear();
-  if (!view.silenced_by.empty() || !view.inhibited_by.empty() || !view.muted_by.empty())
+  if (view.suppressed_by || !view.silenced_by.empty() || !view.inhibited_by.empty() || !view.muted_by.empty())
     view.state = AlertState::kSuppressed;
   return view;
 }
@@ -449,7 +469,8 @@ bool Wanted(const AlertFilter& filter, const AlertView& view) {
   if (!filter.active && view.state == AlertState::kActive) return false;
   if (!filter.unprocessed && view.state == AlertState::kUnprocessed) return false;
   if (!filter.silenced && !view.silenced_by.empty()) return false;
-  if (!filter.inhibited && !view.inhibited_by.empty()) return false;
+  // Clients of Alertmanager's API know no other word for an alert that another trouble keeps quiet.
+  if (!filter.inhibited && (!view.inhibited_by.empty() || view.suppressed_by)) return false;
   if (!filter.muted && !view.muted_by.empty()) return false;
   return filter.receiver == nullptr || std::ranges::any_of(view.receivers, [&](const std::string& name) {
            return re2::RE2::PartialMatch(name, *filter.receiver);
@@ -491,11 +512,25 @@ std::vector<core::Alert> Alertmanager::Known(std::size_t most) const {
 
 std::vector<InboxEntry> Alertmanager::Inbox(std::size_t limit) const { return state_->inbox.List(limit); }
 
+std::vector<std::string> Alertmanager::Sickness(core::Duration patience) const {
+  const State& s = *state_;
+  std::vector<std::string> sickness;
+  if (!s.journal_error.empty()) sickness.push_back("the journal of alerts cannot be written: " + s.journal_error);
+  const core::MonoTime now = s.loop.clock().Monotonic();
+  for (const auto& [name, since] : s.notifier.failing()) {
+    const ReceiverConfig* receiver = config().FindReceiver(name.substr(0, name.rfind('/')));
+    if (receiver == nullptr || now - since < patience) continue;  // a reload has removed it
+    sickness.push_back("no notification has got through " + name + " for " +
+                       core::FormatDuration(std::chrono::floor<std::chrono::seconds>(now - since)));
+  }
+  return sickness;
+}
+
 std::optional<AlertExplanation> Alertmanager::Explain(std::uint64_t fingerprint) const {
   const State& s = *state_;
   if (s.tree == nullptr) return std::nullopt;
   return alertmanager::Explain(
-      {s.loop.clock(), s.store, s.inhibitor, s.silences, s.log, s.history, s.dispatcher, s.notifier}, *s.tree,
+      {s.loop.clock(), s.store, s.inhibitor, s.causes, s.silences, s.log, s.history, s.dispatcher, s.notifier}, *s.tree,
       fingerprint);
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "alertmanager/causes.h"
 #include "alertmanager/cluster.h"
 #include "alertmanager/config.h"
 #include "alertmanager/explain.h"
@@ -50,11 +51,12 @@ struct AlertView {
   std::uint64_t fingerprint = 0;
   AlertPtr alert;
   AlertState state = AlertState::kActive;
-  std::vector<std::string> silenced_by;     // ids of silences
-  std::vector<std::uint64_t> inhibited_by;  // fingerprints
-  std::vector<std::string> muted_by;        // names of time intervals; where all its routes are muted
-  std::vector<std::string> receivers;       // in the order of the tree, each once
-  std::vector<GroupView> groups;            // it is in; where asked for
+  std::optional<DownComponent> suppressed_by{};  // a component that it stands on
+  std::vector<std::string> silenced_by;          // ids of silences
+  std::vector<std::uint64_t> inhibited_by;       // fingerprints
+  std::vector<std::string> muted_by;             // names of time intervals; where all its routes are muted
+  std::vector<std::string> receivers;            // in the order of the tree, each once
+  std::vector<GroupView> groups;                 // it is in; where asked for
 };
 
 // Which alerts are wanted. One that is kept quiet in several ways must be wanted in each.
@@ -95,9 +97,17 @@ class Alertmanager {
   void Apply(Config config);
   const Config& config() const;
 
+  // What stands on what, and which components are down: see causes.h.
+  void ApplyDependencies(Dependencies dependencies);
+  void SetComponent(const std::string& component, std::optional<core::WallTime> down_since);
+
   // Alerts as their sources tell them: firing or resolved, new or told again. Valid ones are taken and in the journal
   // when it returns, also where others are refused: the error (kInvalid) names those.
   core::Result<void> Put(std::vector<core::Alert> alerts);
+
+  // Why people might not be told now: the journal cannot be written, or nothing has got through an integration for
+  // longer than `patience`. For people; empty where all is well.
+  std::vector<std::string> Sickness(core::Duration patience) const;
 
   std::vector<AlertView> Alerts() const;  // sorted by fingerprint
   // The same in pieces, so that no turn of the loop is long: looks at `count` alerts from `cursor` on (0 at first) and

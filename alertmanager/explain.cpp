@@ -112,7 +112,10 @@ class Words {
     for (const Silence& silence : of_.silences)
       Say("It is silenced by " + silence.id + " " + MatchersText(silence.matchers) + " of " + silence.created_by +
           (silence.comment.empty() ? "" : " ('" + silence.comment + "')") + " until " + At(silence.ends_at) + ".");
-    quiet_ = !of_.inhibitors.empty() || !of_.silences.empty();
+    if (of_.suppressed_by)
+      Say("It is suppressed by " + DownText(*of_.suppressed_by) +
+          ", on which it stands; where it still fires when that is up again it is told at its group's next tick.");
+    quiet_ = of_.suppressed_by.has_value() || !of_.inhibitors.empty() || !of_.silences.empty();
   }
 
   void Way(const RouteExplanation& route) {
@@ -193,6 +196,7 @@ std::optional<AlertExplanation> Explain(const ExplainParts& parts, const RouteTr
     const core::Labels& labels = out.alert->labels;
     for (const std::string& id : parts.silences.SilencedBy(labels, now))
       out.silences.push_back(*parts.silences.Find(id));
+    if (const DownComponent* down = parts.causes.SuppressedBy(labels)) out.suppressed_by = *down;
     for (const std::uint64_t source : parts.inhibitor.InhibitedBy(labels, now))
       if (AlertPtr alert = parts.store.Find(source)) out.inhibitors.emplace_back(source, std::move(alert));
     for (const Route* route : tree.Match(labels))

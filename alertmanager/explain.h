@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "alertmanager/alert_store.h"
+#include "alertmanager/causes.h"
 #include "alertmanager/dispatcher.h"
 #include "alertmanager/history.h"
 #include "alertmanager/inhibitor.h"
@@ -45,6 +46,7 @@ struct RouteExplanation {
 struct AlertExplanation {
   std::uint64_t fingerprint = 0;
   AlertPtr alert;  // null: forgotten, only the history knows it
+  std::optional<DownComponent> suppressed_by;
   std::vector<Silence> silences;
   std::vector<std::pair<std::uint64_t, AlertPtr>> inhibitors;
   std::vector<RouteExplanation> routes;
@@ -56,6 +58,7 @@ struct ExplainParts {
   const core::Clock& clock;
   const AlertStore& store;
   const Inhibitor& inhibitor;
+  const Causes& causes;
   const Silences& silences;
   const NotificationLog& log;
   const History& history;

@@ -14,6 +14,7 @@ constexpr std::size_t kMaxMerged = 1'000'000;  // entries; beyond it others' new
 std::string Record(std::string_view key, const NotificationLogEntry& entry) {
   RecordWriter record(NotificationLog::kRecordType);
   record.Text(key).Time(entry.at).Time(entry.expires_at).Numbers(entry.firing).Numbers(entry.resolved);
+  if (!entry.carried.empty()) record.Numbers(entry.carried);
   return record.Take();
 }
 
@@ -25,6 +26,7 @@ std::optional<std::pair<std::string, NotificationLogEntry>> ReadRecord(std::stri
   entry.expires_at = reader.Time();
   entry.firing = reader.Numbers();
   entry.resolved = reader.Numbers();
+  if (reader.ok() && !reader.AtEnd()) entry.carried = reader.Numbers();
   if (!reader.ok() || key.empty()) return std::nullopt;
   return std::pair{std::move(key), std::move(entry)};
 }
@@ -38,9 +40,17 @@ NotifyReason NeedsNotification(const NotificationLogEntry* entry, const std::vec
   if (!std::ranges::includes(entry->firing, firing)) return NotifyReason::kNewAlerts;
   // All resolved is told even where send_resolved is off: the pipeline then only writes it down, or later firings of
   // the same alerts would be taken for known.
-  if (firing.empty()) return entry->firing.empty() ? NotifyReason::kNone : NotifyReason::kAllResolved;
+  if (firing.empty()) {
+    const bool carried_one = std::ranges::any_of(
+        resolved, [&](std::uint64_t one) { return std::ranges::binary_search(entry->carried, one); });
+    return entry->firing.empty() && !carried_one ? NotifyReason::kNone : NotifyReason::kAllResolved;
+  }
   if (send_resolved && !std::ranges::includes(entry->resolved, resolved)) return NotifyReason::kNewResolved;
   return entry->at < tick - repeat_interval ? NotifyReason::kRepeat : NotifyReason::kNone;
+}
+
+bool NotificationLogEntry::ToldFiring(std::uint64_t fingerprint) const {
+  return std::ranges::binary_search(firing, fingerprint) || std::ranges::binary_search(carried, fingerprint);
 }
 
 const NotificationLogEntry* NotificationLog::Find(std::string_view key, core::WallTime now) const {
@@ -57,6 +67,15 @@ void NotificationLog::Store(const std::string& key, NotificationLogEntry entry) 
 
 void NotificationLog::Write(const std::string& key, NotificationLogEntry entry, core::Duration repeat_interval) {
   entry.expires_at = entry.at + std::min<core::Duration>(2 * repeat_interval, kRetention);
+  if (keep_) keep_(Record(key, entry));
+  Store(key, std::move(entry));
+}
+
+void NotificationLog::Prolong(const std::string& key, core::WallTime now, core::Duration repeat_interval) {
+  const auto at = entries_.find(key);
+  if (at == entries_.end() || at->second.expires_at > now + repeat_interval) return;
+  NotificationLogEntry entry = at->second;
+  entry.expires_at = now + std::min<core::Duration>(2 * repeat_interval, kRetention);
   if (keep_) keep_(Record(key, entry));
   Store(key, std::move(entry));
 }

@@ -20,6 +20,10 @@ struct NotificationLogEntry {
   core::WallTime expires_at{};
   std::vector<std::uint64_t> firing;    // fingerprints, sorted
   std::vector<std::uint64_t> resolved;  // fingerprints, sorted
+  // Told as firing some time before, and kept quiet since: neither told again nor resolved. Sorted.
+  std::vector<std::uint64_t> carried{};
+
+  bool ToldFiring(std::uint64_t fingerprint) const;  // and not resolved since
 };
 
 enum class NotifyReason {
@@ -43,6 +47,10 @@ class NotificationLog {
   // The key is "<group key>:<receiver>/<kind>/<index>".
   const NotificationLogEntry* Find(std::string_view key, core::WallTime now) const;
   void Write(const std::string& key, NotificationLogEntry entry, core::Duration repeat_interval);
+
+  // What is told of a group while some of its alerts are kept quiet is not to be forgotten over that: the entry lives
+  // on for the time of another.
+  void Prolong(const std::string& key, core::WallTime now, core::Duration repeat_interval);
 
   void Restore(std::string_view record);  // what `keep` got, without its type byte
   // Takes what another process told where it is newer than what is known here, and keeps it.

@@ -81,11 +81,47 @@ bool Notifier::MutedByTime(const Flush& flush, std::size_t alerts) {
   return false;
 }
 
-std::vector<Flush::Item> Notifier::Filter(const Flush& flush) {
+// The keys of the log under which a flush is told.
+std::vector<std::string> Keys(const Flush& flush) {
+  const ReceiverConfig& receiver = *flush.route->receiver;
+  std::vector<std::string> keys;
+  if (flush.tree->config().inbox) keys.push_back(InboxLogKey(flush.group->key, receiver));
+  for (const Integration& integration : receiver.integrations)
+    keys.push_back(LogKey(flush.group->key, receiver, integration));
+  return keys;
+}
+
+bool Notifier::Told(const Flush& flush, std::uint64_t fingerprint) const {
+  return std::ranges::any_of(Keys(flush), [&](const std::string& key) {
+    const NotificationLogEntry* entry = parts_.log.Find(key, parts_.loop.clock().Now());
+    return entry != nullptr && entry->ToldFiring(fingerprint);
+  });
+}
+
+void Notifier::ProlongWhatWasTold(const Flush& flush, const std::vector<std::uint64_t>& quiet) {
+  for (const std::string& key : Keys(flush)) {
+    const NotificationLogEntry* entry = parts_.log.Find(key, parts_.loop.clock().Now());
+    if (entry != nullptr && std::ranges::any_of(quiet, [&](std::uint64_t one) { return entry->ToldFiring(one); }))
+      parts_.log.Prolong(key, parts_.loop.clock().Now(), flush.route->config->repeat_interval);
+  }
+}
+
+std::vector<Flush::Item> Notifier::Filter(const Flush& flush, std::vector<std::uint64_t>& quiet) {
   std::vector<Flush::Item> kept;
   for (const Flush::Item& item : flush.alerts)
     if (parts_.inhibitor.InhibitedBy(item.alert->labels, flush.tick, true).empty()) kept.push_back(item);
   parts_.metrics.Suppressed("inhibition", flush.alerts.size() - kept.size());
+  if (!parts_.causes.empty()) {
+    const std::size_t suppressed = std::erase_if(kept, [&](const Flush::Item& item) {
+      if (parts_.causes.SuppressedBy(item.alert->labels) == nullptr) return false;
+      if (item.alert->ResolvedAt(flush.tick)) return !Told(flush, item.fingerprint);
+      quiet.push_back(item.fingerprint);
+      return true;
+    });
+    parts_.metrics.Suppressed("component_down", suppressed);
+    std::ranges::sort(quiet);
+    if (!quiet.empty()) ProlongWhatWasTold(flush, quiet);
+  }
   if (kept.empty()) return kept;
   if (MutedByTime(flush, kept.size())) return {};
   const std::size_t silenced = std::erase_if(kept, [&](const Flush::Item& item) {
@@ -138,10 +174,10 @@ NotifyReason Notifier::Wanted(const Delivery& delivery, bool send_resolved) cons
 void Notifier::Run(std::shared_ptr<Flush> flush) {
   if (cluster_ != nullptr) flush->deadline += cluster_->TurnWait();
   flush->open = 1;  // this function's own part, so that the flush does not end before all have started
-  const std::vector<Flush::Item> alerts = Filter(*flush);
+  Delivery base;
+  const std::vector<Flush::Item> alerts = Filter(*flush, base.quiet);
   if (alerts.empty()) return End(flush, true);
 
-  Delivery base;
   base.flush = flush;
   for (const auto& [fingerprint, alert] : alerts)
     (alert->ResolvedAt(flush->tick) ? base.resolved : base.firing).push_back(fingerprint);
@@ -219,6 +255,10 @@ void Notifier::Log(const Delivery& delivery) {
   entry.at = parts_.loop.clock().Now();
   entry.firing = delivery.firing;
   entry.resolved = delivery.resolved;
+  if (!delivery.quiet.empty())
+    if (const NotificationLogEntry* old = parts_.log.Find(delivery.key, entry.at))
+      std::ranges::copy_if(delivery.quiet, std::back_inserter(entry.carried),
+                           [&](std::uint64_t one) { return old->ToldFiring(one); });
   parts_.log.Write(delivery.key, std::move(entry), delivery.flush->route->config->repeat_interval);
 }
 
@@ -246,13 +286,16 @@ core::Task<void> Notifier::Deliver(std::shared_ptr<Delivery> delivery) {
     throw;
   }
   in_flight->erase(delivery->key);
+  const std::string integration = flush.route->receiver->name + "/" + delivery->integration->Name();
   if (ok) {
+    if (delivery->attempts > 0) failing_.erase(integration);
     flush.group->undelivered.erase(delivery->key);
     Log(*delivery);
     Remember(*delivery, delivery->attempts > 0 ? NotifyResult::kSent : NotifyResult::kNotSent);
   } else {
     Remember(*delivery, NotifyResult::kFailed);
     flush.group->undelivered.insert(delivery->key);
+    failing_.try_emplace(integration, delivery->begun);
     parts_.metrics.Failed(delivery->integration->kind->name, flush.route->receiver->name);
   }
   End(delivery->flush, ok);

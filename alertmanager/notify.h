@@ -3,8 +3,9 @@
 // deadline, a line in the log. One failing integration fails the flush: the group keeps its resolved alerts and tries
 // again at its next tick, and siblings that got through are quiet then by deduplication.
 //
-// Beyond Alertmanager: Retry-After is honoured, and what never got through and has nothing left to tell is counted as
-// given up. Loop thread only.
+// Beyond Alertmanager: alerts of what stands on a component that is down are kept back (causes.h), but for the resolve
+// of one that was told before. Retry-After is honoured, and what never got through and has nothing left to tell is
+// counted as given up. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "alertmanager/causes.h"
 #include "alertmanager/cluster.h"
 #include "alertmanager/dispatcher.h"
 #include "alertmanager/history.h"
@@ -34,6 +36,7 @@ struct NotifierParts {
   core::HttpClient& http;
   core::TaskGroup& tasks;
   const Inhibitor& inhibitor;
+  const Causes& causes;
   const Silences& silences;
   NotificationLog& log;
   Inbox& inbox;
@@ -53,6 +56,8 @@ class Notifier {
   // From now on a delivery that fails is not tried again (the agent ends; the next start does).
   void StopRetrying() { stopping_ = true; }
   std::size_t in_flight() const { return in_flight_->size(); }
+  // Integrations ("team/slack[0]") that nothing has got through since, and since when.
+  const std::map<std::string, core::MonoTime>& failing() const { return failing_; }
   // Whether the integration of this key of the log is being told right now.
   bool IsInFlight(const std::string& key) const { return in_flight_->contains(key); }
 
@@ -63,6 +68,7 @@ class Notifier {
     std::string key;                           // of the notification log
     std::shared_ptr<const Notification> notification;
     std::vector<std::uint64_t> firing, resolved;
+    std::vector<std::uint64_t> quiet;  // kept back at this flush, and firing
     NotifyReason reason = NotifyReason::kNone;
     // Of the attempts so far.
     core::MonoTime begun{};
@@ -70,7 +76,9 @@ class Notifier {
     std::string error;
   };
 
-  std::vector<Flush::Item> Filter(const Flush& flush);
+  std::vector<Flush::Item> Filter(const Flush& flush, std::vector<std::uint64_t>& quiet);
+  bool Told(const Flush& flush, std::uint64_t fingerprint) const;
+  void ProlongWhatWasTold(const Flush& flush, const std::vector<std::uint64_t>& quiet);
   bool MutedByTime(const Flush& flush, std::size_t alerts);
   std::shared_ptr<const Notification> Build(const Flush& flush, const std::vector<Flush::Item>& alerts) const;
   void RenderRouteLabels(const Flush& flush, Notification& notification) const;
@@ -90,6 +98,7 @@ class Notifier {
       std::make_shared<std::set<std::string>>();      // keys of the log that are being delivered
   std::map<std::string, core::MonoTime> hold_until_;  // what a Retry-After asked for
   Cluster* cluster_ = nullptr;
+  std::map<std::string, core::MonoTime> failing_;
   bool stopping_ = false;
 };
 

@@ -39,6 +39,7 @@ std::string LabelsWithoutName(const json& alert) {
 // "active", "silenced", "inhibited", "muted".
 std::string StateOf(const json& alert) {
   const json status = alert.value("status", json::object());
+  if (const std::string down = Text(status, "suppressedBy"); !down.empty()) return "suppressed by " + down;
   for (const auto& [field, word] :
        {std::pair{"silencedBy", "silenced"}, {"inhibitedBy", "inhibited"}, {"mutedBy", "muted"}})
     if (!status.value(field, json::array()).empty()) return word;

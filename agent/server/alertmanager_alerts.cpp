@@ -80,6 +80,10 @@ void AppendAlert(std::string& out, const ApiAlert& view) {
   AppendList(out, view.muted_by, text);
   out += ",\"silencedBy\":";
   AppendList(out, view.silenced_by, text);
+  if (view.suppressed_by) {  // beyond Alertmanager: its clients read the state alone
+    out += ",\"suppressedBy\":";
+    text(alertmanager::DownText(*view.suppressed_by));
+  }
   out += ",\"state\":\"";
   out += alertmanager::AlertStateText(view.state);
   out += "\"},\"updatedAt\":";

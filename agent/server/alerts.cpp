@@ -14,6 +14,7 @@ json AlertJson(const AlertView& view) {
   json object{{"labels", LabelsJson(view.alert.labels)},
               {"annotations", LabelsJson(view.alert.annotations)},
               {"state", view.state},
+              {"suppressed_by", view.suppressed_by},
               {"silenced_by", view.silenced_by},
               {"inhibited_by", view.inhibited_by},
               {"receivers", view.receivers},

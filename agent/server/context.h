@@ -100,7 +100,8 @@ struct FreshnessView {
 // An alert as the alertmanager has it.
 struct AlertView {
   core::Alert alert{};
-  std::string state{};  // "active", "suppressed", "unprocessed"
+  std::string state{};          // "active", "suppressed", "unprocessed"
+  std::string suppressed_by{};  // "namenode (down since …)"
   std::vector<std::string> silenced_by{};
   std::vector<std::string> inhibited_by{};
   std::vector<std::string> receivers{};

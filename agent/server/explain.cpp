@@ -163,6 +163,7 @@ json ExplainJson(const Explained& explained) {
                       {"value", core::FormatGoFloat(rule->alert->value, 'g', -1)}};
     SetTime(object["rule"], "active_at", core::FromMs(rule->alert->active_at));
   }
+  if (of.suppressed_by) object["suppressed_by"] = alertmanager::DownText(*of.suppressed_by);
   object["silenced_by"] = json::array();
   for (const auto& silence : of.silences) object["silenced_by"].push_back(silence.id);
   object["inhibited_by"] = json::array();

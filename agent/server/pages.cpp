@@ -154,6 +154,7 @@ class Overview {
         if (view.alert.ResolvedAt(now_)) continue;
         ++firing_;
         std::string why = Html(view.alert.annotations.Get("summary"));
+        if (!view.suppressed_by.empty()) why += " " + Badge("warn", "suppressed by " + view.suppressed_by);
         if (!view.silenced_by.empty()) why += " " + Badge("warn", "silenced");
         for (const std::string& cause : view.inhibited_by) why += " " + Badge("warn", "inhibited by " + cause);
         rows += Row({StateBadge(view.state == "suppressed" ? "suppressed" : "firing"),

@@ -371,6 +371,7 @@ void Storage::WriteFailed(std::string_view what, const core::Error& error) {
   metrics_->WriteFailed();
   if (!checkpoint_due_) logger_.Error(what, {{"error", error.message}});
   checkpoint_due_ = true;
+  writable_ = false;
 }
 
 bool Storage::Checkpoint() {
@@ -398,6 +399,7 @@ bool Storage::CheckpointInTurn() {
   }
   if (checkpoint_due_) logger_.Info("the storage can be written again");
   checkpoint_due_ = false;
+  writable_ = true;
   RemoveOldLogs();
   return true;
 }

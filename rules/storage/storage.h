@@ -112,6 +112,8 @@ class Storage final : public core::SampleSink, public RuleStore {
   HeadStats head_stats() const;
   std::size_t MemoryBytes() const;
   // Of opening: records, or tails of files, that did not read back.
+  // False while what comes in cannot be written to disk. Any thread.
+  bool writable() const { return writable_; }
   std::uint64_t wal_corruptions() const { return wal_corruptions_; }
   // Rules thread: the wall clock is behind the samples (see TickTime).
   bool clock_is_behind() const { return clock_is_behind_; }
@@ -175,6 +177,7 @@ class Storage final : public core::SampleSink, public RuleStore {
   // Something could not be written, which may include new series: without a checkpoint the samples that came of them
   // since would not read back. Until one is written Maintain tries it again.
   bool checkpoint_due_ GUARDED_BY(writer_) = false;
+  std::atomic<bool> writable_{true};
   core::TimestampMs next_checkpoint_try_ GUARDED_BY(writer_) = ChunkWriter::kNever;
   core::TimestampMs next_retention_ GUARDED_BY(writer_) = ChunkWriter::kNever;
   core::TimestampMs next_seal_try_ GUARDED_BY(writer_) = ChunkWriter::kNever;

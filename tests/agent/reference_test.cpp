@@ -13,7 +13,8 @@ BOOST_AUTO_TEST_CASE(every_section_of_the_file_has_its_place_on_the_page) {
   const std::string page = ConfigurationPage();
   for (const SectionReference& section : ConfigSections())
     for (const core::Option& option : section.options) {
-      BOOST_TEST(page.find("| `" + std::string(option.name) + "` |") != std::string::npos, option.name);
+      const std::string row = "| `" + std::string(option.name) + "` ";  // a secret has its _file twin behind it
+      BOOST_TEST((page.contains(row + "|") || page.contains(row + "or ")), option.name);
       if (section.name == "the top level" && option.name != "include")
         BOOST_TEST(page.find("\n## " + std::string(option.name) + "\n\n") != std::string::npos, option.name);
     }
