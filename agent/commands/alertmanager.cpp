@@ -46,8 +46,9 @@ std::function<int()> Setup(CLI::App& app) {
   app.add_option("--web.config.file", agent.web_config_file, "TLS and users with their roles");
   app.add_option("--web.external-url", agent.external_url, "Address by which people reach it");
   app.add_option("--cluster.listen-address", agent.cluster.listen_address,
-                 "Address and port for the peers, which anyone else must not reach; '' is no cluster")
-      ->capture_default_str();
+                 "Address and port for the peers, which anyone else must not reach; empty: no cluster\n"
+                 "[0.0.0.0:9094]")
+      ->expected(0, 1);  // `--cluster.listen-address=` is how it is turned off
   app.add_option("--cluster.advertise-address", agent.cluster.advertise_address,
                  "Address and port by which peers reach it [the listen address]");
   app.add_option("--cluster.peer", agent.cluster.peers, "Address and port of a peer; may be repeated");

@@ -45,9 +45,9 @@ class Hook:
 
 
 class Standalone(lib.Process):
-    def __init__(self, folder, name, *arguments):
+    def __init__(self, folder, name, *arguments, log=None):
         super().__init__([lib.BUILD / "pipewarden", "alertmanager", f"--config.file={folder}/alertmanager.yml",
-                          f"--storage.path={folder}/{name}", "--web.listen-address=127.0.0.1:0", *arguments], folder, name)
+                          f"--storage.path={folder}/{name}", "--web.listen-address=127.0.0.1:0", *arguments], folder, log or name)
         listening = lib.eventually(lambda: re.search(r'msg="Listening on" .*address=(127\.0\.0\.1:\d+)', self.output()), 30,
                                    f"{name} to listen")
         self.url = f"http://{listening[1]}"
@@ -113,7 +113,7 @@ def alone(folder, hook):
     assert process.stop() == 0
 
     # What it kept is there again; nothing of an agent is in its folder.
-    process = Standalone(folder, "alone", "--cluster.listen-address=")
+    process = Standalone(folder, "alone", "--cluster.listen-address=", log="again")
     assert [s["status"]["state"] for s in process.json("/api/v2/silences")] == ["expired"]
     assert {p.name for p in (folder / "alone").iterdir()} - {"alertmanager", "pipewarden.sock", "pipewarden.lock"} == set()
     assert process.stop() == 0
