@@ -294,8 +294,9 @@ class Loader {
         for (const std::string& path : paths) {
           if (!read.insert(path).second) continue;
           config_->files.push_back(path);
-          if (Readable(path, file->options.Where("rule_files"), "remove it from rule_files"))
-            config_->rule_files.push_back(rules::ReadRuleFile(path, errors_, promql_));
+          if (!Readable(path, file->options.Where("rule_files"), "remove it from rule_files")) continue;
+          config_->rule_files.push_back(rules::ReadRuleFile(path, errors_, promql_));
+          std::ranges::copy(config_->rule_files.back().warnings, std::back_inserter(config_->warnings));
         }
       }
       if (const YamlNode* packs = file->options.Node("rule_packs")) ReadRulePacks(*packs, read);

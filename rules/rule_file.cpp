@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "core/config/option_table.h"
@@ -26,10 +27,9 @@ constexpr Option kGroupOptions[] = {
     {.name = "interval", .type = OptionType::kDuration, .help = "Time between evaluations."},
     {.name = "query_offset", .type = OptionType::kDuration, .help = "Rules look at the data of this long ago."},
     {.name = "limit",
-     .type = OptionType::kInt,
+     .type = OptionType::kFloat,  // Go's YAML cuts a fraction off
      .default_text = "0",
-     .min = 0,
-     .help = "Most alerts or series that a rule may yield; 0: no limit."},
+     .help = "Most alerts or series that a rule may yield; 0 or less: no limit."},
     {.name = "labels", .type = OptionType::kNode, .help = "Labels of all rules of the group."},
     {.name = "rules", .type = OptionType::kNode, .help = "The rules, evaluated in order."},
 };
@@ -82,7 +82,8 @@ class FileReader {
       errors_.Add(node->where(), "'" + std::string(name) + "' takes a list, not " + std::string(node->KindName()));
       return out;
     }
-    for (const core::YamlNode& item : node->items()) out.push_back(&item);
+    for (const core::YamlNode& item : node->items())
+      if (!item.IsNull()) out.push_back(&item);  // Go's YAML leaves those out
     return out;
   }
 
@@ -113,7 +114,7 @@ class FileReader {
     if (options.Given("interval")) group.interval = options.Duration("interval");
     if (group.interval && *group.interval <= core::Duration::zero()) group.interval.reset();  // as Prometheus takes 0s
     if (options.Given("query_offset")) group.query_offset = options.Duration("query_offset");
-    group.limit = static_cast<std::size_t>(std::max<std::int64_t>(0, options.Int("limit")));
+    group.limit = static_cast<std::size_t>(std::clamp(options.Float("limit"), 0.0, 1e15));
     const std::vector<Pair> labels = Pairs(options, "labels");
     CheckLabelNames(labels);
     for (const core::YamlNode* rule : Items(options, "rules")) ReadRule(*rule, labels, group.rules);
@@ -159,10 +160,14 @@ class FileReader {
   }
 
   void CheckRecording(const core::Options& options, const RuleConfig& rule) {
-    for (const char* field : {"annotations", "for", "keep_firing_for"})
-      if (options.Given(field))
+    const auto refuse = [&](const char* field, bool given) {
+      if (given)
         errors_.Add(options.Where(field),
                     "invalid field '" + std::string(field) + "' in recording rule; only alerts have it");
+    };
+    refuse("annotations", !Pairs(options, "annotations").empty());
+    refuse("for", rule.for_ != core::Duration::zero());
+    refuse("keep_firing_for", rule.keep_firing_for != core::Duration::zero());
     if (rule.name.find_first_of("{}") != std::string::npos)
       errors_.Add(options.Where("record"),
                   "braces present in the recording rule name; should it be in expr?: " + rule.name);
@@ -282,11 +287,33 @@ std::string RuleConfig::Identity() const {
   return out;
 }
 
+namespace {
+
+// Two rules of one name and the same labels: one writes over the other's series, or is told with it.
+void WarnOfDoubles(RuleFile& file) {
+  std::map<std::string, const RuleConfig*> seen;
+  for (const RuleGroupConfig& group : file.groups)
+    for (const RuleConfig& rule : group.rules) {
+      const auto [first, is_new] = seen.try_emplace(rule.Identity(), &rule);
+      if (!is_new)
+        file.warnings.push_back(rule.where.ToString() + ": duplicate of the rule '" + rule.name + "' in line " +
+                                std::to_string(first->second->where.line) + ", with the same labels");
+    }
+}
+
+}  // namespace
+
 RuleFile ParseRuleFile(std::string_view text, const std::string& path, core::ConfigErrors& errors,
                        const promql::ParseOptions& promql) {
   RuleFile file{.path = path, .groups = {}};
-  const std::optional<core::YamlNode> root = core::ParseYaml(text, path, errors);
-  if (root) file.groups = FileReader(text, errors, promql).Read(*root);
+  core::Location second;
+  const std::optional<core::YamlNode> root = core::ParseYaml(text, path, errors, {.second_document = &second});
+  if (!root) return file;
+  file.groups = FileReader(text, errors, promql).Read(*root);
+  if (second.line > 0)
+    file.warnings.push_back(second.ToString() +
+                            ": a second document is not read, nor by Prometheus; put it into a file of its own");
+  WarnOfDoubles(file);
   return file;
 }
 

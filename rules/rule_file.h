@@ -59,6 +59,7 @@ struct RuleGroupConfig {
 struct RuleFile {
   std::string path;
   std::vector<RuleGroupConfig> groups;
+  std::vector<std::string> warnings{};  // file:line:column: what is suspicious but no error
 };
 
 // Never fails: what is wrong goes to `errors`, and the rules that are right are returned.

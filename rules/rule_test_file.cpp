@@ -128,10 +128,13 @@ class TestFileReader {
     Each(options, "input_series", [&](const YamlNode& item) {
       const Options own = core::ReadOptions(item, kSeriesOptions, "an input series", errors_);
       auto series = promql::ParseScriptSeries(own.Text("series") + " " + own.Text("values"));
-      if (series)
-        group.series.push_back(std::move(*series));
-      else
+      if (!series) {
         errors_.Add(item.where(), series.error().message);
+        return;
+      }
+      // Of equal ones the last line stands.
+      std::erase_if(group.series, [&](const promql::ScriptSeries& one) { return one.labels == series->labels; });
+      group.series.push_back(std::move(*series));
     });
     Each(options, "alert_rule_test", [&](const YamlNode& item) { group.alerts.push_back(ReadAlertTest(item, group)); });
     Each(options, "promql_expr_test", [&](const YamlNode& item) { group.exprs.push_back(ReadExprTest(item)); });
@@ -192,7 +195,8 @@ class TestFileReader {
 
 core::Result<TestFile> ReadTestFile(const std::string& path) {
   ConfigErrors errors;
-  const auto root = core::ReadYamlFile(path, errors);
+  core::Location unread;
+  const auto root = core::ReadYamlFile(path, errors, {.second_document = &unread});
   TestFile file;
   if (root) file = TestFileReader(path, errors).Read(*root);
   if (!errors.empty()) return core::Fail(errors.ToError());

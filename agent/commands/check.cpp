@@ -54,7 +54,8 @@ class Check {
  private:
   static FileKind KindOf(const std::string& file) {
     core::ConfigErrors ignored;  // reported by the reader proper
-    const auto root = core::ReadYamlFile(file, ignored);
+    core::Location unread;
+    const auto root = core::ReadYamlFile(file, ignored, {.second_document = &unread});
     if (root && root->Find("groups") != nullptr) return FileKind::kRules;
     if (root && (root->Find("route") != nullptr || root->Find("receivers") != nullptr)) return FileKind::kAlertmanager;
     if (root && root->Find("rules") != nullptr) return FileKind::kAlertOptions;
@@ -101,6 +102,7 @@ class Check {
 
   std::string Rules(const std::string& file) {
     const std::vector<rules::RuleFile> files{rules::ReadRuleFile(file, errors_, features_.promql)};
+    Warn(files[0].warnings);
     if (known_ != nullptr) Warn(UnmatchedSelectors(*known_, files));
     std::size_t rules = 0;
     for (const auto& group : files[0].groups) rules += group.rules.size();

@@ -270,6 +270,26 @@ class YamlReader final : public YAML::EventHandler {
   bool plain_merge_ = false;
 };
 
+namespace {
+
+// Where it begins, whatever is wrong with it; nothing where there is none, or an empty one.
+std::optional<Location> SecondDocument(YAML::Parser& parser, const std::string& file, const YamlLimits& limits) {
+  ConfigErrors ignored;
+  YamlReader reader(file, ignored, limits);
+  try {
+    if (!parser || !parser.HandleNextDocument(reader)) return std::nullopt;
+  } catch (const Refusal& refusal) {
+    return refusal.where;
+  } catch (const YAML::Exception& error) {
+    if (limits.second_document == nullptr) throw;
+    return Location{file, error.mark.line + 1, error.mark.column + 1};
+  }
+  const YamlNode root = reader.TakeRoot();
+  return root.IsNull() ? std::nullopt : std::optional(root.where());
+}
+
+}  // namespace
+
 std::optional<YamlNode> ParseYaml(std::string_view text, const std::string& file, ConfigErrors& errors,
                                   const YamlLimits& limits) {
   if (text.size() > limits.max_bytes) {
@@ -287,10 +307,9 @@ std::optional<YamlNode> ParseYaml(std::string_view text, const std::string& file
     YAML::Parser parser(stream);
     parser.HandleNextDocument(reader);
     root = reader.TakeRoot();
-    YamlReader second(file, errors, limits);
-    if (parser && parser.HandleNextDocument(second)) {
-      const YamlNode extra = second.TakeRoot();
-      if (!extra.IsNull()) throw Refusal{extra.where(), "a second document; put it into a file of its own"};
+    if (const auto second = SecondDocument(parser, file, limits)) {
+      if (limits.second_document == nullptr) throw Refusal{*second, "a second document; put it into a file of its own"};
+      *limits.second_document = *second;
     }
   } catch (const Refusal& refusal) {
     errors.Add(refusal.where, refusal.message);

@@ -3,7 +3,7 @@
 // Beyond yaml-cpp 0.7: merge keys (<<) are resolved, duplicate keys are refused, depth, size and alias expansion are
 // bounded, an alias reports the place where it is used, marks count from 1, plain scalars are typed as Go's yaml types
 // them (YAML 1.2 core schema with 1.1 booleans only where Go takes them). JSON is YAML too. Documents after the first
-// are an error. An immutable tree; safe from any thread.
+// are an error unless they are to be left unread. An immutable tree; safe from any thread.
 #pragma once
 
 #include <cstddef>
@@ -109,6 +109,9 @@ struct YamlLimits {
   std::size_t max_bytes = 16U << 20U;
   std::size_t max_depth = 100;
   std::size_t max_nodes = 1'000'000;  // after alias expansion
+  // Null: a second document is a mistake. Else it is left unread, as Prometheus and Alertmanager do, and this tells
+  // where it begins.
+  Location* second_document = nullptr;
 };
 
 // `file` is for messages only. The root of an empty document is a null node. What is wrong goes to `errors`; nullopt

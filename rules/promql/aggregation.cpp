@@ -1,5 +1,8 @@
 // Aggregations: groups are worked out once a series, then columns are added up step by step. Native histograms can be
 // added up, averaged, counted and chosen; what else is asked of them leaves them out, with an info.
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -240,6 +243,7 @@ VectorValue Quantiles(const VectorValue& vector, const Groups& groups, const std
 core::Result<VectorValue> CountValues(const Evaluator& evaluator, const AggregateExpr& expr, const VectorValue& vector,
                                       const Groups& groups, const std::string& label) {
   VectorValue out(vector.steps);
+  const bool hidden = expr.without && std::ranges::find(expr.grouping, label) != expr.grouping.end();
   KeyIndex index;
   std::string key;
   for (std::size_t i = 0; i < vector.size(); ++i) {
@@ -249,11 +253,11 @@ core::Result<VectorValue> CountValues(const Evaluator& evaluator, const Aggregat
       if (IsAbsent(value)) continue;
       const std::string text =
           IsHistogram(value) ? HistogramText(*evaluator.histograms().At(value)) : core::FormatGoFloat(value, 'f', -1);
-      key = std::to_string(groups.of_row[i]) + " " + text;
+      key = std::to_string(groups.of_row[i]) + " " + (hidden ? "" : text);
       auto entry = index.find(key);
       if (entry == index.end()) {
         core::Labels labels = *head.labels;
-        labels.Set(label, text);
+        if (!hidden) labels.Set(label, text);
         entry = index.emplace(key, out.size()).first;
         out.AddRow(std::make_shared<const core::Labels>(std::move(labels)), head.drop_name);
       }
@@ -388,13 +392,31 @@ class Chooser {
   std::vector<std::vector<std::size_t>> chosen_;
 };
 
+// As Prometheus hashes a label set, so that both choose the same series: each text behind its length.
+std::uint64_t PrometheusHash(const core::Labels& labels) {
+  std::string data;
+  const auto add = [&](std::string_view text) {
+    const std::size_t size = text.size();
+    if (size < 255)
+      data += static_cast<char>(size);
+    else
+      data.append({'\xFF', static_cast<char>(size), static_cast<char>(size >> 8), static_cast<char>(size >> 16)});
+    data += text;
+  };
+  for (const auto& label : labels) {
+    add(label.name);
+    add(label.value);
+  }
+  return XXH64(data.data(), data.size(), 0);
+}
+
 core::Result<VectorValue> LimitRatio(VectorValue vector, const std::vector<double>& ratios,
                                      const Evaluator& evaluator) {
   if (std::ranges::any_of(ratios, [](double ratio) { return std::isnan(ratio); }))
     return core::Fail(core::ErrorCode::kInvalid, "Ratio value is NaN");
   for (std::size_t i = 0; i < vector.size(); ++i) {
     const core::Labels labels = evaluator.VisibleLabels(vector.series[i]);
-    const double place = static_cast<double>(labels.Fingerprint()) / static_cast<double>(~0ULL);
+    const double place = static_cast<double>(PrometheusHash(labels)) / static_cast<double>(~0ULL);
     for (std::size_t step = 0; step < vector.steps; ++step) {
       const double ratio = ratios[step];
       const double limited = std::clamp(ratio, -1.0, 1.0);

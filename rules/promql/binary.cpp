@@ -278,13 +278,7 @@ class VectorMatch {
   core::Error Duplicate(std::size_t a, std::size_t b) const;
   SeriesHead ResultHead(const SeriesHead& many, const SeriesHead& one) const;
   bool SharesLabels() const { return matching_.labels.empty() && !matching_.on && matching_.include.empty(); }
-  // What the operator does not take is no match.
-  bool PresentTogether(std::size_t many, std::size_t one, std::size_t step) const {
-    const double a = many_.row(many)[step];
-    const double b = one_.row(one)[step];
-    return IsPresent(a) && IsPresent(b) &&
-           TakesKinds(expr_.op, IsHistogram(swapped_ ? b : a), IsHistogram(swapped_ ? a : b));
-  }
+  bool Match(std::size_t many, std::size_t one, std::size_t step) const;
 
   Evaluator& evaluator_;
   const BinaryExpr& expr_;
@@ -361,13 +355,25 @@ std::size_t VectorMatch::FirstAmbiguous(const GroupedRows& many, const GroupedRo
       for (std::size_t step = 0; step < end; ++step) {
         int matches = 0;
         for (const std::size_t row : rows)
-          matches +=
-              std::ranges::any_of(partners, [&](std::size_t p) { return PresentTogether(row, p, step); }) ? 1 : 0;
+          matches += std::ranges::any_of(partners, [&](std::size_t p) { return Match(row, p, step); }) ? 1 : 0;
         if (matches > 1) end = step;
       }
     }
   }
   return end;
+}
+
+// What the operator does not take is no match, nor are histograms that do not add up.
+bool VectorMatch::Match(std::size_t many, std::size_t one, std::size_t step) const {
+  double left = many_.row(many)[step];
+  double right = one_.row(one)[step];
+  if (swapped_) std::swap(left, right);
+  if (IsAbsent(left) || IsAbsent(right) || !TakesKinds(expr_.op, IsHistogram(left), IsHistogram(right))) return false;
+  if (!IsHistogram(left) || !IsHistogram(right) || IsComparison(expr_.op)) return true;
+  FloatHistogram result = *evaluator_.histograms().At(left);
+  const FloatHistogram& other = *evaluator_.histograms().At(right);
+  const HistogramMerge merge = expr_.op == BinaryOp::kAdd ? Add(result, other) : Subtract(result, other);
+  return merge.possible && !merge.resets_conflict;
 }
 
 SeriesHead VectorMatch::ResultHead(const SeriesHead& many, const SeriesHead& one) const {

@@ -1,7 +1,9 @@
 // Selectors with their matchers, ranges, subqueries, offset, @, and duration expressions.
+#include <algorithm>
 #include <cmath>
 
 #include "core/text/go_float.h"
+#include "core/text/go_string.h"
 #include "core/time/duration.h"
 #include "rules/promql/functions/function.h"
 #include "rules/promql/literal.h"
@@ -197,6 +199,10 @@ std::optional<core::Labels> Parser::ParseMetricOnly() {
   for (const core::Matcher& matcher : matchers) {
     if (matcher.op() != core::MatchOp::kEqual) {
       FailAt({}, "a series is written with = only, not with " + std::string(core::MatchOpText(matcher.op())));
+      return std::nullopt;
+    }
+    if (std::ranges::find(labels, matcher.name(), &core::Label::name) != labels.end()) {
+      FailAt({}, "label name " + core::GoQuote(matcher.name()) + " is not unique: invalid sample");
       return std::nullopt;
     }
     labels.push_back({matcher.name(), matcher.value()});

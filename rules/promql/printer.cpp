@@ -1,5 +1,9 @@
 #include "rules/promql/printer.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -140,17 +144,16 @@ std::string Printer::Shift(const TimeShift& shift) const {
 }
 
 std::string Printer::Selector(const VectorSelector& selector) const {
-  std::string matchers;
+  std::vector<std::string> matchers;
   for (const core::Matcher& matcher : selector.matchers) {
     const bool is_name = matcher.name() == core::kMetricName && matcher.op() == core::MatchOp::kEqual;
     if (is_name && matcher.value() == selector.name && !selector.name.empty()) continue;
-    if (!matchers.empty()) matchers += ',';
-    matchers += LabelText(matcher.name());
-    matchers += core::MatchOpText(matcher.op());
-    matchers += core::GoQuote(matcher.value());
+    matchers.push_back(LabelText(matcher.name()) + std::string(core::MatchOpText(matcher.op())) +
+                       core::GoQuote(matcher.value()));
   }
   if (matchers.empty() && !selector.name.empty()) return selector.name;
-  return selector.name + "{" + matchers + "}";
+  std::ranges::sort(matchers);
+  return fmt::format("{}{{{}}}", selector.name, fmt::join(matchers, ","));
 }
 
 std::string Printer::SubqueryTail(const SubqueryExpr& expr) const {

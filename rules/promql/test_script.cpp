@@ -83,9 +83,9 @@ class ValueReader {
     return true;
   }
 
-  // xN: 0 where there is none.
-  core::Result<std::size_t> ReadRepeat() {
-    if (text_.empty() || text_[0] != 'x') return std::size_t{0};
+  // xN, or `otherwise` where there is none.
+  core::Result<std::size_t> ReadRepeat(std::size_t otherwise) {
+    if (text_.empty() || text_[0] != 'x') return otherwise;
     text_.remove_prefix(1);
     std::size_t count = 0;
     bool any = false;
@@ -107,15 +107,11 @@ class ValueReader {
 
   core::Result<void> ReadOne() {
     if (Accept("_")) {
-      const auto repeat = ReadRepeat();
+      const auto repeat = ReadRepeat(1);
       if (!repeat) return core::Fail(repeat.error());
-      return Append({}, std::max<std::size_t>(*repeat, 1));
+      return Append({}, *repeat);
     }
-    if (Accept("stale")) {
-      const auto repeat = ReadRepeat();
-      if (!repeat) return core::Fail(repeat.error());
-      return Append({true, false, core::StaleNaN(), nullptr}, *repeat + 1);
-    }
+    if (Accept("stale")) return Append({true, false, core::StaleNaN(), nullptr}, 1);
     if (text_.starts_with("{{")) return ReadHistogram();
     const auto first = ReadFloat();
     if (!first) return core::Fail(first.error());
@@ -127,7 +123,7 @@ class ValueReader {
       if (text_.empty() || text_[0] != 'x')
         return Bad("xN must follow " + core::FormatGoFloat(*first, 'f', -1) + " and its step");
     }
-    const auto repeat = ReadRepeat();
+    const auto repeat = ReadRepeat(0);
     if (!repeat) return core::Fail(repeat.error());
     double value = *first;
     for (std::size_t i = 0; i <= *repeat; ++i, value += step)
@@ -182,7 +178,7 @@ class ValueReader {
       if (!by) return core::Fail(by.error());
       step = std::move(*by);
     }
-    const auto repeat = ReadRepeat();
+    const auto repeat = ReadRepeat(0);
     if (!repeat) return core::Fail(repeat.error());
     core::HistogramPtr shared = std::make_shared<const core::FloatHistogram>(value);
     for (std::size_t i = 0; i <= *repeat; ++i) {

@@ -144,7 +144,7 @@ class Queries:
     FUNCTIONS = """abs ceil floor exp sqrt ln log2 log10 sgn round timestamp sort sort_desc absent sin cos tan asin acos
         atan sinh cosh tanh asinh acosh atanh deg rad minute hour year day_of_week day_of_month day_of_year month
         days_in_month""".split()
-    AGGREGATES = "sum avg min max count group stddev stdvar topk bottomk quantile count_values".split()
+    AGGREGATES = "sum avg min max count group stddev stdvar topk bottomk quantile count_values limit_ratio".split()
     ARITHMETIC, COMPARISON, SETS = "+ - * / % ^ atan2".split(), "== != > < >= <=".split(), "and or unless".split()
 
     def __init__(self, random, at):
@@ -207,7 +207,9 @@ class Queries:
         if name == "quantile":
             parameter = self.r.choice(["0.5", "0.9", "0", "1", "2", "-1", "NaN", "0.33"]) + ", "
         if name == "count_values":
-            parameter = '"v", '
+            parameter = self.r.choice(['"v", ', '"v", ', '"inst", '])
+        if name == "limit_ratio":
+            parameter = self.r.choice(["0.5", "-0.5", "0.1", "-0.9", "1", "2", "NaN"]) + ", "
         # Prometheus evaluates an aggregation once for all steps where its vector is the same at all, whatever its parameter
         # does; so a parameter that changes has a vector that does. And values that become labels are no results of sinh().
         vector = self.selector() if parameter.startswith("scalar") or name == "count_values" else self.vector(depth - 1)

@@ -151,6 +151,20 @@ def test(folder):
         theirs = run(promtool, "test", "rules", *names, folder / "named.yml")
         assert mine[:2] == theirs[:2], (names, mine, theirs)
 
+    # What is written of series is read alike.
+    for values in ("_x0 5", "stalex3", "1 stale 2", "_x2 1x0"):
+        (folder / "values.yml").write_text(HEAD + f"""tests:
+- input_series: [{{series: twice, values: '7'}}, {{series: nan, values: 'NaN'}}, {{series: twice, values: '{values}'}}]
+  promql_expr_test:
+  - {{expr: twice, eval_time: 0m, exp_samples: [{{labels: twice, value: 5}}]}}
+  - {{expr: nan, eval_time: 0m, exp_samples: [{{labels: nan, value: .nan}}]}}
+""")
+        mine = run(lib.BUILD / "pipewarden", "rules", "test", folder / "values.yml")
+        theirs = run(promtool, "test", "rules", folder / "values.yml")
+        assert mine[0] == theirs[0], (values, mine, theirs)
+        if not any("parse error" in line for line in theirs[1]):
+            assert mine[1] == theirs[1], (values, mine, theirs)
+
     # With a configuration its alert_options hold.
     (folder / "pipewarden.yml").write_text("rule_files: [hysteresis.yml]\nalert_options: [options.yml]\n")
     (folder / "options.yml").write_text('rules: {hysteresis.yml: {g: {High: {resolve_expr: "lag < 5"}}}}\n')

@@ -56,7 +56,7 @@ struct BadCase {
   const char* text;
   std::vector<const char*> lines;  // beginnings of the messages, in order
 };
-std::ostream& operator<<(std::ostream& out, const BadCase& c) { return out << c.lines.at(0); }
+std::ostream& operator<<(std::ostream& out, const BadCase& c) { return out << (c.lines.empty() ? c.text : c.lines[0]); }
 
 const BadCase kBad[] = {
     {"groups:\n  - name: g\n    rulez: []\n", {"r.yml:3:5: unknown key 'rulez' in rule group (did you mean 'rules'?)"}},
@@ -87,6 +87,10 @@ const BadCase kBad[] = {
      {"r.yml:7:13: could not parse expression: parse error: unknown function with name \"nosuch\""}},
     {"groups:\n  - name: g\n    rules:\n      - record: a\n        expr: >\n          up +\n          nosuch(up)\n",
      {"r.yml:5:15: could not parse expression: 1:6: parse error: unknown function with name \"nosuch\""}},
+    // As Go's YAML and Prometheus take it.
+    {"groups:\n  - name: g\n    limit: -1.5\n    rules:\n      - {record: a, expr: up, for: 0s, keep_firing_for: 0s, "
+     "annotations: {}}\n      -\n  -\n---\ngroups: [nonsense\n",
+     {}},
     {"groups: {}\n", {"r.yml:1:9: 'groups' takes a list"}},
     {"- a\n", {"r.yml:1:1: "}},
     {"a: [\n", {"r.yml:"}},
@@ -101,6 +105,19 @@ BOOST_DATA_TEST_CASE(mistakes_are_told_with_their_place, boost::unit_test::data:
     BOOST_TEST(lines[i].starts_with(c.lines[i]), lines[i] << " does not begin with " << c.lines[i]);
   }
   BOOST_TEST(lines.size() == c.lines.size());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_suspicious_is_warned_of) {
+  core::ConfigErrors errors;
+  const RuleFile file = ParseRuleFile(
+      "groups:\n  - name: g\n    rules:\n      - {record: a, expr: up}\n      - {alert: a, expr: up}\n"
+      "  - name: h\n    labels: {x: y}\n    rules:\n      - {record: a, expr: up}\n"
+      "      - {record: a, expr: up, labels: {x: y}}\n---\ngroups: []\n",
+      "r.yml", errors);
+  BOOST_TEST(errors.empty());
+  BOOST_REQUIRE(file.warnings.size() == 2U);
+  BOOST_TEST(file.warnings[0].starts_with("r.yml:12:1: a second document is not read"));
+  BOOST_TEST(file.warnings[1].starts_with("r.yml:10:9: duplicate of the rule 'a' in line 9"));
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_named) {

@@ -300,7 +300,7 @@ core::Result<Value> HistogramFraction(CallContext& call) {
 }
 
 constexpr ValueType kQuantileArgs[] = {ValueType::kScalar, ValueType::kVector};
-constexpr ValueType kQuantilesArgs[] = {ValueType::kVector, ValueType::kString, ValueType::kScalar};
+constexpr ValueType kQuantilesArgs[] = {ValueType::kVector, ValueType::kString, ValueType::kScalar, ValueType::kScalar};
 constexpr ValueType kFractionArgs[] = {ValueType::kScalar, ValueType::kScalar, ValueType::kVector};
 
 const Function kFunctions[] = {

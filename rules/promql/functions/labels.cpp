@@ -62,8 +62,8 @@ class Template {
   };
 
   static int GroupOf(const std::string& name, const re2::RE2& regex) {
-    if (name.size() < 9 && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; }))
-      return std::stoi(name);
+    const bool number = std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
+    if (number && name.size() < 9 && (name == "0" || name[0] != '0')) return std::stoi(name);
     const auto& named = regex.NamedCapturingGroups();
     const auto at = named.find(name);
     return at == named.end() ? -1 : at->second;

@@ -127,26 +127,25 @@ double Extrapolated(Window window, Kind kind) {
   return result * ExtrapolationFactor(window, window.times, kind, values.front(), result);
 }
 
-// An info where the metric's name does not look like a counter's.
-void NoteIfNoCounter(Window window) {
+// An info where a rate of numbers was made and the metric's name does not look like a counter's.
+double NoteIfNoCounter(Window window, double rate) {
   CallNotes& notes = *window.notes;
   const std::string_view name = notes.metric_name;
-  if (notes.noted_not_counter || name.empty() || window.size() < 2) return;
+  if (notes.noted_not_counter || name.empty() || IsAbsent(rate) || IsHistogram(rate)) return rate;
   for (const std::string_view suffix : {"_total", "_sum", "_count", "_bucket"})
-    if (name.ends_with(suffix)) return;
+    if (name.ends_with(suffix)) return rate;
   notes.noted_not_counter = true;
   notes.annotations.Info(
       "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: " + core::GoQuote(name),
       notes.at());
+  return rate;
 }
 
 double Rate(Window window, Params) {
-  NoteIfNoCounter(window);
-  return Extrapolated(window, {.counter = true, .per_second = true});
+  return NoteIfNoCounter(window, Extrapolated(window, {.counter = true, .per_second = true}));
 }
 double Increase(Window window, Params) {
-  NoteIfNoCounter(window);
-  return Extrapolated(window, {.counter = true, .per_second = false});
+  return NoteIfNoCounter(window, Extrapolated(window, {.counter = true, .per_second = false}));
 }
 double Delta(Window window, Params) { return Extrapolated(window, {.counter = false, .per_second = false}); }
 
