@@ -23,6 +23,8 @@ constexpr OwnMetric kOwn[] = {
     {"pipewarden_config_last_reload_success_timestamp_seconds"},
     {"pipewarden_loop_stall_seconds"},
     {"pipewarden_ticks_missed_total"},
+    {"pipewarden_dead_man_pings_total", "result"},
+    {"pipewarden_dead_man_sick"},
     {"pipewarden_http_requests_total", "route code"},
     {"pipewarden_http_request_duration_seconds", "", MetricType::kHistogram},
     {"process_cpu_seconds_total"},

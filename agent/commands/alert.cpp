@@ -33,7 +33,7 @@ std::string LabelsWithoutName(const json& alert) {
   std::vector<core::Label> labels;
   for (const auto& [name, value] : alert.value("labels", json::object()).items())
     if (name != core::kAlertName && value.is_string()) labels.push_back({name, value.get<std::string>()});
-  return core::Labels(std::move(labels)).ToString();
+  return core::Labels(labels).ToString();
 }
 
 // "active", "silenced", "inhibited", "muted".

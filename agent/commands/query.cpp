@@ -30,7 +30,7 @@ std::string SeriesText(const json& metric) {
   for (const auto& [name, value] : metric.items()) {
     if (value.is_string()) labels.push_back({name, value.get<std::string>()});
   }
-  return core::Labels(std::move(labels)).ToString();
+  return core::Labels(labels).ToString();
 }
 
 // [time, "value"] -> "value @time", as promtool prints it.

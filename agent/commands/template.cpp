@@ -29,7 +29,7 @@ core::Labels ReadLabels(const json& data, const char* key) {
       if (value.is_string()) labels.push_back({name, value.get<std::string>()});
     }
   }
-  return core::Labels(std::move(labels));
+  return core::Labels(labels);
 }
 
 std::string ReadText(const json& data, const char* key) {

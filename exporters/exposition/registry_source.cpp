@@ -67,7 +67,7 @@ const core::Series& RegistrySource::SeriesOf(std::string_view metric_name, std::
     for (const auto& label : metric.label) labels.push_back({label.name, label.value});
     if (!extra_name.empty()) labels.push_back({std::string(extra_name), std::string(extra_value)});
     labels.push_back({std::string(core::kMetricName), std::string(metric_name) + std::string(suffix)});
-    found->second.series.labels = core::Labels(std::move(labels));
+    found->second.series.labels = core::Labels(labels);
   }
   found->second.visit = visit_;
   return found->second.series;

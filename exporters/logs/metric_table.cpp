@@ -120,7 +120,7 @@ void MetricTable::AddSeries(Metric& metric, std::string_view key) {
     all.push_back({std::string(core::kMetricName), definition.family.name + std::string(suffix)});
     if (!le.empty()) all.push_back({"le", std::string(le)});
     auto series = std::make_shared<core::Series>();
-    series->labels = core::Labels(std::move(all));
+    series->labels = core::Labels(all);
     metric.series.push_back(std::move(series));
   };
   if (definition.family.type != core::MetricType::kHistogram) {

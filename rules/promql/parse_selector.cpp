@@ -208,7 +208,7 @@ std::optional<core::Labels> Parser::ParseMetricOnly() {
     labels.push_back({matcher.name(), matcher.value()});
   }
   if (!name.empty()) labels.push_back({std::string(core::kMetricName), std::move(name)});
-  return core::Labels(std::move(labels));
+  return core::Labels(labels);
 }
 
 bool Parser::ToSelectorDuration(DurationPtr parsed, bool positive, SelectorDuration& out) {

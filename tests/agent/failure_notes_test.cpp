@@ -42,7 +42,7 @@ struct Fixture {
   }
   core::Labels Notes(std::vector<core::Label> labels, core::Labels annotations = {}) {
     core::Alert alert;
-    alert.labels = core::Labels(std::move(labels));
+    alert.labels = core::Labels(labels);
     alert.annotations = std::move(annotations);
     std::vector<core::Alert> alerts = {alert};
     AddFailureNotes(

@@ -111,7 +111,7 @@ struct AlertmanagerFixture {
   core::Alert Alert(const std::string& name, std::vector<core::Label> more = {}) const {
     more.push_back({"alertname", name});
     core::Alert alert;
-    alert.labels = core::Labels(std::move(more));
+    alert.labels = core::Labels(more);
     alert.starts_at = clock.Now();
     alert.ends_at = clock.Now() + 24h;
     return alert;
