@@ -98,7 +98,7 @@ struct HostSource::Collection final : HostSamples {
           core::MetricFamily{std::string(metric), type, std::string(help), std::string(unit)}));
     }
     own.push_back({std::string(core::kMetricName), std::string(metric)});
-    core::Labels labels(std::move(own));
+    core::Labels labels(own);
     const auto known = source.series_.find(labels);
     auto pointer = known != source.series_.end() ? known->second
                                                  : std::make_shared<const core::Series>(core::Series{.labels = labels});

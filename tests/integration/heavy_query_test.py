@@ -21,7 +21,7 @@ groups:
     rules: [{record: light, expr: 'sum(heavy)'}]
 """
 HEAVY = [  # and how each may end
-    ("max_over_time(sum(rate(heavy[20m]))[2h:1s])", {503}),
+    ("max_over_time(sum(rate(heavy[20m]))[2h:1s])", {200, 503}),
     ("quantile_over_time(0.9, (heavy * 2)[3h:1s])", {422, 503}),
     ("sum(heavy) + on() group_right() heavy", {200, 422, 503}),
     ('count(label_replace(heavy, "copy", "$1-$1-$1", "i", "(.*)"))', {200, 422, 503}),
@@ -96,6 +96,7 @@ def test(folder):
     for (query, allowed), seen in zip(HEAVY, answers):
         print(f"{query}: {sorted(seen)}")
         assert seen <= allowed, (query, seen)
+    assert set().union(*answers) > {200}, "no query was heavy"
     print(f"{len(watch.took)} times healthy, in {statistics.median(watch.took) * 1e3:.1f} ms (median), at worst "
           f"{max(watch.took) * 1e3:.0f} ms; {judged:.0f} rules judged in {took:.0f} s")
     assert watch.failed is None, watch.failed

@@ -43,7 +43,7 @@ struct FixedSource final : core::SampleSource {
     Family family{.family = {.name = name, .type = type, .help = std::move(help), .unit = std::move(unit)},
                   .samples = {}};
     for (auto& [labels, value] : samples) {
-      core::Labels set(std::move(labels));
+      core::Labels set(labels);
       if (!set.Has(core::kMetricName)) set.Set(core::kMetricName, name);
       family.samples.emplace_back(core::Series{.labels = std::move(set)}, value);
     }
