@@ -181,8 +181,8 @@ def selectors(folder):
     lib.eventually(all_there, 30, "a series of each kind")
     agent.stop()
     # Filesystems and memory are the kernel's: it may have more than is listed.
-    rules = [{"record": "x", "expr": "{" + ", ".join(f"{quote(k)}={quote(v)}" for k, v in one.items()) + "}"}
-             for one in series.values() if not one["__name__"].startswith("node_memory_")]
+    rules = [{"record": f"x{n}", "expr": "{" + ", ".join(f"{quote(k)}={quote(v)}" for k, v in one.items()) + "}"}
+             for n, one in enumerate(series.values()) if not one["__name__"].startswith("node_memory_")]
     (folder / "all.yml").write_text(json.dumps({"groups": [{"name": "all", "rules": rules}]}))
     done = subprocess.run([lib.BUILD / "pipewarden", "check", "all.yml"], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0 and "warning" not in done.stdout, done.stdout + done.stderr
